@@ -36,6 +36,7 @@ class CandidateFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     is_available: bool = True
     """False while its breaker is open, it cools down, or it drains."""
     capability_rank: float | None = None
+    context_tokens: int | None = None
 
 
 class TierTrace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
