@@ -1,9 +1,11 @@
 """Reading a request in the OpenAI and Anthropic wire forms without owning it.
 
 The body stays bytes. One shallow parse splits the object into raw fields; a field that nobody asks for is never
-decoded, and unknown fields survive because they are never touched.
+decoded, and unknown fields survive because they are never touched. Where a field comes twice the last one counts and
+is the only one sent on, so that what was checked is what the model sees.
 """
 
+import re
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +19,20 @@ _ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
 MAX_NESTING = 64
-"""Deepest JSON nesting a request may have; SDKs produce fewer than 20 levels."""
+"""Deepest JSON nesting a request may have, the outer object included; SDKs produce fewer than 20 levels."""
+
+MAX_MESSAGES = 20_000
+"""Most messages in one request. A million-token context filled with one-word turns holds fewer, and reading a million
+of them would hold up every other call for a second."""
+
+MAX_COUNT = 2**31 - 1
+"""Largest ``max_tokens`` or ``n`` that is read as a number; every model's limit is far below."""
+
+MAX_MODEL_CHARACTERS = 256
+
+_BRACKETS_ONLY = bytes.maketrans(b"[]{}", b"()()")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class WireRequest:
@@ -28,43 +43,46 @@ class WireRequest:
         body: The JSON object, as received.
 
     Raises:
-        InvalidRequest: not JSON, not an object, nested too deeply, or ``model``, ``stream`` of a wrong type.
+        InvalidRequest: not UTF-8, not JSON, not an object, nested deeper than ``MAX_NESTING``, more than
+            ``MAX_MESSAGES`` messages, or ``model``, ``stream`` of a wrong type.
     """
 
     def __init__(self, api: Api, body: bytes) -> None:
         self.api = api
         self.body = body
-        try:
-            self.fields = _FIELDS.decode(body)
-        except (msgspec.DecodeError, RecursionError) as exc:
-            raise InvalidRequest(
-                f"The request body is not a JSON object: {exc}.",
-                hint="Send a JSON object with a `model` field and Content-Type: application/json.",
-            ) from exc
-        model = self.get("model")
-        if not isinstance(model, str) or not model:
-            raise InvalidRequest(
-                "The field `model` is missing or not a string."
-                if model is None or model == ""
-                else f"The field `model` is a {type(model).__name__}, not a string.",
-                param="model",
-                hint='Name a model of the pool, "auto", or "workload/NAME".',
-            )
-        self.model: str = model
+        self.fields = _fields_of(body)
+        self.model: str = self._read_model()
         stream = self.get("stream")
         if stream is not None and not isinstance(stream, bool):
-            raise InvalidRequest(f"The field `stream` is a {type(stream).__name__}, not a boolean.", param="stream")
+            raise InvalidRequest(f"The field `stream` is {_type_of(stream)}, not a boolean.", param="stream")
         self.is_stream: bool = bool(stream)
         self._check_messages_field()
+
+    def _read_model(self) -> str:
+        model = self.get("model")
+        if isinstance(model, str) and 0 < len(model) <= MAX_MODEL_CHARACTERS:
+            return model
+        problem = f"is {_type_of(model)}, not a string"
+        if model is None or model == "":
+            problem = "is missing or empty"
+        elif isinstance(model, str):
+            problem = f"has {len(model)} characters; at most {MAX_MODEL_CHARACTERS} are read"
+        raise InvalidRequest(
+            f"The field `model` {problem}.", param="model", hint='Name a model of the pool, "auto", or "workload/NAME".'
+        )
 
     def _check_messages_field(self) -> None:
         name = "input" if self.api is Api.EMBEDDINGS else "messages"
         raw = self.fields.get(name)
         if raw is None:
             raise InvalidRequest(f"The field `{name}` is missing.", param=name)
-        first = bytes(raw)[:1]
-        if self.api is not Api.EMBEDDINGS and first != b"[":
+        if self.api is Api.EMBEDDINGS:
+            return
+        if bytes(raw)[:1] != b"[":
             raise InvalidRequest(f"The field `{name}` is not a list.", param=name)
+        # Quotes inside a JSON string are escaped, so only true keys and values are counted.
+        if len(self.body) > 8 * MAX_MESSAGES and self.body.count(b'"role"') > MAX_MESSAGES:
+            raise _too_many_messages(self.body.count(b'"role"'))
 
     def get(self, name: str) -> Any:
         """Return one top-level field, decoded; ``None`` when absent. ``Any``: it is the caller's JSON."""
@@ -74,7 +92,7 @@ class WireRequest:
         try:
             return _ANY.decode(raw)
         except (msgspec.DecodeError, RecursionError) as exc:
-            raise InvalidRequest(f"The field `{name}` cannot be read: {exc}.", param=name) from exc
+            raise InvalidRequest(f"The field `{name}` cannot be read: {_reason(exc)}.", param=name) from exc
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
@@ -84,6 +102,8 @@ class WireRequest:
         messages = self.get("messages")
         if not messages:
             raise InvalidRequest("The field `messages` is empty.", param="messages")
+        if len(messages) > MAX_MESSAGES:
+            raise _too_many_messages(len(messages))
         for index, message in enumerate(messages):
             if not isinstance(message, dict) or not isinstance(message.get("role"), str):
                 raise InvalidRequest(
@@ -113,12 +133,7 @@ class WireRequest:
     @cached_property
     def n_images(self) -> int:
         """Image parts over all messages."""
-        n = 0
-        for message in self.messages:
-            content = message.get("content")
-            if isinstance(content, list):
-                n += sum(1 for p in content if isinstance(p, dict) and p.get("type") in ("image_url", "image"))
-        return n
+        return sum(_count_images(message.get("content")) for message in self.messages)
 
     @cached_property
     def n_tools(self) -> int:
@@ -130,11 +145,12 @@ class WireRequest:
     @cached_property
     def json_mode(self) -> str | None:
         """``json_schema``, ``json_object`` or ``None`` for free text."""
-        response_format = self.get("response_format")
-        if isinstance(response_format, dict):
-            kind = response_format.get("type")
-            return kind if kind in ("json_schema", "json_object") else None
-        return None
+        wanted = self.get("response_format")
+        if self.api is Api.MESSAGES:
+            config = self.get("output_config")
+            wanted = config.get("format") if isinstance(config, dict) else self.get("output_format")
+        kind = wanted.get("type") if isinstance(wanted, dict) else None
+        return kind if kind in ("json_schema", "json_object") else None
 
     @cached_property
     def max_output_tokens(self) -> int | None:
@@ -143,20 +159,14 @@ class WireRequest:
             limit = self.get(name)
             if limit is None:
                 continue
-            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-                raise InvalidRequest(f"The field `{name}` is {limit!r}, not a positive integer.", param=name)
-            return limit
+            return _count(name, limit)
         return None
 
     @cached_property
     def n_choices(self) -> int:
         """How many answers the caller asked for (``n``)."""
         n = self.get("n")
-        if n is None:
-            return 1
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise InvalidRequest(f"The field `n` is {n!r}, not a positive integer.", param="n")
-        return n
+        return 1 if n is None else _count("n", n)
 
     @cached_property
     def estimated_input_tokens(self) -> int:
@@ -175,6 +185,82 @@ class WireRequest:
             else:
                 fields[name] = value
         return _ENCODER.encode(fields)
+
+
+def _fields_of(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        if not body.isascii():
+            body.decode()
+        fields = _FIELDS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidRequest(
+            f"The request body is not a JSON object: {_reason(exc)}.",
+            hint="A \\ud800 to \\udfff escape must be half of a pair."
+            if _LONE_SURROGATE.search(body)
+            else "Send a JSON object with a `model` field and Content-Type: application/json.",
+        ) from exc
+    if is_nested_deeper(body, MAX_NESTING):
+        raise InvalidRequest(f"The request body is nested deeper than {MAX_NESTING} levels.")
+    return fields
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, UnicodeDecodeError):
+        return f"byte {exc.start} is not UTF-8"
+    return "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+
+
+def is_nested_deeper(body: bytes, levels: int) -> bool:
+    """Return whether a JSON text has more than ``levels`` objects and lists inside one another.
+
+    Every step runs over whole byte strings, so 20 kB cost some 20 µs: with the strings cut out only brackets stay, and
+    removing each ``()`` once takes away exactly one level.
+
+    Args:
+        body: Valid JSON; anything else gives an answer without meaning.
+        levels: At least 0.
+    """
+    if body.count(b"[") + body.count(b"{") <= levels:
+        return False
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(body.split(b'"')[::2])
+    brackets = outside_strings.translate(_BRACKETS_ONLY, _NO_BRACKETS)
+    for _ in range(levels):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"()", b"")
+    return bool(brackets)
+
+
+def _too_many_messages(n_messages: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The field `messages` has {n_messages} entries; at most {MAX_MESSAGES} are read.", param="messages"
+    )
+
+
+def _type_of(value: object) -> str:
+    return {"dict": "an object", "list": "a list", "str": "a string", "bool": "a boolean"}.get(
+        type(value).__name__, "a number"
+    )
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        problem = f"{_type_of(value)}, not a positive integer"
+        raise InvalidRequest(f"The field `{name}` is {problem}.", param=name)
+    if not 1 <= value <= MAX_COUNT:
+        raise InvalidRequest(f"The field `{name}` is outside 1 to {MAX_COUNT}.", param=name)
+    return value
+
+
+def _count_images(content: object) -> int:
+    """Count image parts, those inside Anthropic's ``tool_result`` parts too."""
+    if not isinstance(content, list):
+        return 0
+    parts = [part for part in content if isinstance(part, dict)]
+    n_here = sum(1 for part in parts if part.get("type") in ("image_url", "image"))
+    return n_here + sum(_count_images(part.get("content")) for part in parts if part.get("type") == "tool_result")
 
 
 def text_of(content: object) -> str:
