@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test check format bench docs lock clean
+.PHONY: help demo test check format bench docs pages lock clean
 help:
 	@echo "make demo    a gateway, real traffic and a report, offline (about a minute)"
 	@echo "make test    every test, offline after the install"
 	@echo "make check   what CI runs: format, lint, types, import contract, tests, docs"
 	@echo "make bench   speed and memory as ratios against a floor and installed peers"
 	@echo "make docs    the documentation site in site/"
+	@echo "make pages   the pages of it that are written from code"
 
 .venv/.core: requirements/core.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -46,6 +47,11 @@ bench: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/mkdocs build --strict
+
+pages: .venv/.dev
+	$(BIN)/python scripts/error_codes.py
+	$(BIN)/python scripts/settings_page.py
+	$(BIN)/python scripts/requirements.py
 
 lock: .venv/.dev
 	$(BIN)/python scripts/lock.py
