@@ -124,7 +124,7 @@ def _choose(
     order, why = modes.rank(facts, constraints, left)
     queueing = _exhausted(budgets, "queue")
     waits = f" {_used_up(queueing)}, so the call waits for room." if queueing is not None else ""
-    alone = f" It is the only one of {_n_models(left, removed)} left." if len(left) == 1 and removed else ""
+    alone = f" It is the only one of {_n_models(left, removed)} models left." if len(left) == 1 and removed else ""
     return order, f"{why}.{alone}{waits}", rules or ("builtin:mode",)
 
 
@@ -147,13 +147,13 @@ def _first(rule_id: str, rules: Iterable[str]) -> tuple[str, ...]:
 def _nobody(removed: Sequence[Removal]) -> str:
     if not removed:
         return "The pool has no models."
-    last = removed[-1]
-    return f"All {_n_models((), removed)} were removed, the last by {last.rule_id}: {last.reason}"
+    last, n = removed[-1], _n_models((), removed)
+    who = f"All {n} models were removed, the last" if n > 1 else "The only model was removed"
+    return f"{who} by {last.rule_id}: {last.reason}"
 
 
-def _n_models(left: Sequence[CandidateFacts], removed: Sequence[Removal]) -> str:
-    n = len({candidate.model for candidate in left} | {removal.model for removal in removed})
-    return f"{n} models" if n != 1 else "1 model"
+def _n_models(left: Sequence[CandidateFacts], removed: Sequence[Removal]) -> int:
+    return len({candidate.model for candidate in left} | {removal.model for removal in removed})
 
 
 def _because(constraints: Constraints, removed: Sequence[Removal]) -> str:
