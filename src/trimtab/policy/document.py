@@ -33,10 +33,14 @@ Usd = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=9)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Part(BaseModel):
-    """Unknown keys are errors, types are exact, and an empty part says nothing and is refused."""
+class _Strict(BaseModel):
+    """Unknown keys are errors and types are exact."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Part(_Strict):
+    """An empty part says nothing and is refused."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "Part":
@@ -252,13 +256,13 @@ _SCALARS: dict[Kind, Any] = {"text": Text, "count": int, "flag": bool, "level": 
 
 if TYPE_CHECKING:
 
-    class TestFacts(Part):
+    class TestFacts(_Strict):
         """One optional value for each of ``FIELDS``."""
 
 else:
     TestFacts = create_model(
         "TestFacts",
-        __base__=Part,
+        __base__=_Strict,
         __doc__="The call of a test. Without ``sensitivity`` it has the label the policy declares, else restricted.",
         __module__=__name__,
         **{field.name: (_SCALARS[field.kind] | None, None) for field in FIELDS.values()},
