@@ -1,6 +1,7 @@
 """Calls from elsewhere: reads logs and recorded outcomes into the journal, and writes calls out again."""
 
 from trimtab.ingest.exporting import ExportFormat, safe_cell, write_calls
+from trimtab.ingest.files import Meter
 from trimtab.ingest.flat import BODY_COLUMNS, COLUMNS, flatten
 from trimtab.ingest.importing import ImportReport, TooManyBadLines, run_import
 from trimtab.ingest.reading import FORMATS, Format, Source, read_calls
@@ -18,6 +19,7 @@ __all__ = [
     "Format",
     "ImportOptions",
     "ImportReport",
+    "Meter",
     "Place",
     "Row",
     "Skipped",

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -34,17 +34,39 @@ class RawRow(NamedTuple):
     row: dict[str, Value]
 
 
-def read_rows(path: Path) -> Iterator[RawRow | BadLine]:
+class Meter:
+    """How far the reading of one file is, for a progress line; costs the reader nothing."""
+
+    def __init__(self) -> None:
+        self._position: Callable[[], float] = float
+
+    def watch(self, position: Callable[[], float]) -> None:
+        """Take the function that tells the share read so far."""
+        self._position = position
+
+    def fraction(self) -> float:
+        """Return the share of the file read so far, 0 to 1; 1 once it is closed."""
+        try:
+            return self._position()
+        except ValueError:  # the file is closed
+            return 1.0
+
+
+def read_rows(path: Path, meter: Meter | None = None) -> Iterator[RawRow | BadLine]:
     """Yield the rows of a file, whatever container it is, in order.
+
+    Args:
+        path: The file.
+        meter: Told how far the reading is.
 
     Raises:
         ConfigurationError: the file cannot be opened, is not text, or ends in the middle of its compression.
     """
     container = container_of(path)
     if container == "parquet":
-        yield from _parquet_rows(path)
+        yield from _parquet_rows(path, meter or Meter())
         return
-    with _reading(path), open_bytes(path) as stream:
+    with _reading(path), open_bytes(path, meter) as stream:
         if container == "csv":
             yield from _csv_rows(path, stream)
         elif container == "json":
@@ -81,9 +103,12 @@ def container_of(path: Path) -> Container:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path, meter: Meter | None = None) -> Iterator[IO[bytes]]:
     """Open a file for reading and undo gzip or zstd, told by the first bytes."""
     with path.open("rb") as plain:
+        size = path.stat().st_size
+        if meter is not None and size:
+            meter.watch(lambda: plain.tell() / size)
         magic = plain.read(4)
         plain.seek(0)
         if magic[:2] == b"\x1f\x8b":
@@ -256,7 +281,7 @@ def _records(path: Path, text: io.TextIOWrapper) -> Iterator[RawRow | BadLine]:
         yield RawRow(place, {name: cell or None for name, cell in zip(header, cells, strict=True)})
 
 
-def _parquet_rows(path: Path) -> Iterator[RawRow | BadLine]:
+def _parquet_rows(path: Path, meter: Meter) -> Iterator[RawRow | BadLine]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -267,6 +292,8 @@ def _parquet_rows(path: Path) -> Iterator[RawRow | BadLine]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
+            n_rows = file.metadata.num_rows or 1
+            meter.watch(lambda: number / n_rows)
             for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
                 for row in _without_nanoseconds(batch).to_pylist():
                     number += 1

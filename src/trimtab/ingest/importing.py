@@ -1,7 +1,7 @@
 """One import from start to end: reads, stores chunk by chunk, counts, and keeps what was committed when interrupted."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,17 +22,17 @@ class Counts(Protocol):
     """What the journal did with a chunk."""
 
     @property
-    def new(self) -> int:
+    def n_new(self) -> int:
         """Calls that were not there before."""
         ...
 
     @property
-    def seen(self) -> int:
+    def n_seen(self) -> int:
         """Calls that were, and stayed as they were."""
         ...
 
 
-AddMany = Callable[[Iterable[JournalEntry]], Counts]
+AddMany = Callable[[Sequence[JournalEntry]], Counts]
 """Stores entries in one transaction or more, idempotent on ``call_id``: ``Importer.add_many`` of the store."""
 
 
@@ -90,8 +90,8 @@ def run_import(
         sorter = _Sorter(rows, report, sink, max_errors)
         while chunk := list(islice(sorter, CHUNK_ROWS)):
             counts = add_many(chunk)
-            report.n_new += counts.new
-            report.n_seen += counts.seen
+            report.n_new += counts.n_new
+            report.n_seen += counts.n_seen
             for entry in chunk:
                 _count(report, entry, undated_us)
             on_chunk(report)

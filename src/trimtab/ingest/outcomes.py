@@ -22,7 +22,7 @@ def read_outcome(row: Fields, options: ImportOptions) -> JournalEntry:
         FieldError: a field is missing or cannot be what it should be.
     """
     prompt, model = row.required_name("prompt_id"), row.required_name("model")
-    dataset = row.name("dataset", "workload")
+    dataset = row.name("dataset")
     prompt_id = f"{dataset}:{prompt}" if dataset is not None else prompt
     name = model_name(model, options.provider or PROVIDER)
     at_us = row.instant("started_at", "time")
@@ -31,7 +31,7 @@ def read_outcome(row: Fields, options: ImportOptions) -> JournalEntry:
         started_at_us=options.at_us if at_us is None else at_us,
         source="import:outcomes",
         app=row.name("app") or options.app,
-        workload=options.workload or dataset or "unclassified",
+        workload=options.workload or row.name("workload") or dataset or "unclassified",
         task_type=row.name("task_type") or "unknown",
         sensitivity=sensitivity_of(row, options),
         prompt_id=prompt_id,

@@ -14,7 +14,7 @@ from trimtab.core import JournalEntry, derived_call_id
 from trimtab.core.errors import ConfigurationError
 from trimtab.ingest.batches import BatchRequests
 from trimtab.ingest.fields import FieldError, Fields
-from trimtab.ingest.files import RawRow, container_of, read_rows
+from trimtab.ingest.files import Meter, RawRow, container_of, read_rows
 from trimtab.ingest.flat import unflatten
 from trimtab.ingest.langfuse import read_observation
 from trimtab.ingest.litellm import read_spend_log
@@ -55,11 +55,12 @@ class Source:
     """The input file of an OpenAI batch, for its output file."""
 
 
-def read_calls(source: Source) -> Iterator[Row]:
+def read_calls(source: Source, meter: Meter | None = None) -> Iterator[Row]:
     """Yield each row of a file as a journal entry, a bad line, or a line that is no call.
 
     Args:
         source: The file, and what the person importing says about it.
+        meter: Told how far the reading is.
 
     Yields:
         Rows in the file's order; memory stays that of a few rows, whatever the file's length.
@@ -67,7 +68,7 @@ def read_calls(source: Source) -> Iterator[Row]:
     Raises:
         ConfigurationError: the file cannot be read, its format cannot be told, or the mapping names a missing column.
     """
-    rows = read_rows(source.path)
+    rows = read_rows(source.path, meter)
     seen: list[RawRow | BadLine] = []
     for row in rows:
         seen.append(row)

@@ -1,6 +1,6 @@
 import json
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from trimtab.ingest import BadLine, ImportReport, Place, Row, Skipped, TooManyBa
 
 
 class _Counts(NamedTuple):
-    new: int
-    seen: int
+    n_new: int
+    n_seen: int
 
 
 class _Memory:
@@ -21,7 +21,7 @@ class _Memory:
     def __init__(self) -> None:
         self.ids: set[str] = set()
 
-    def add_many(self, entries: Iterable[JournalEntry]) -> _Counts:
+    def add_many(self, entries: Sequence[JournalEntry]) -> _Counts:
         ids = [entry.call.call_id for entry in entries]
         new = set(ids) - self.ids
         self.ids |= new
