@@ -183,4 +183,4 @@ def test_examples_in_the_file_say_what_came_out_otherwise(policy: ReadPolicy, po
         "wrong set": "Allowed are anthropic:large, expected openai:mini.",
     }
     assert [outcome.passed for outcome in outcomes] == [True, True, *[False] * 6]
-    assert outcomes[0].where == "policy.yaml:6"
+    assert outcomes[0].where == "policy.yaml:7"
