@@ -35,13 +35,16 @@ class TrimtabError(Exception):
         self.hint = hint
         self.param = param
         """The request field at fault, as OpenAI's error form names it."""
+        self.call_id: str | None = None
+        """The call's record, when one was made before the failure."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.message, self.hint, self.param))
+        return (_rebuild, (type(self), self.message), self.__dict__)
 
 
-def _rebuild(kind: type[TrimtabError], message: str, hint: str | None, param: str | None) -> TrimtabError:
-    return kind(message, hint=hint, param=param)
+def _rebuild(kind: type[TrimtabError], message: str) -> TrimtabError:
+    """Make the error without its own signature, which differs by kind; what it says follows as its state."""
+    return kind.__new__(kind, message)
 
 
 class ConfigurationError(TrimtabError):

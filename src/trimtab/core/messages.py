@@ -6,12 +6,14 @@ is the only one sent on, so that what was checked is what the model sees.
 """
 
 import re
-from functools import cached_property
+from array import array
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 
 from trimtab.core.errors import InvalidRequest
+from trimtab.core.once import once
 from trimtab.core.records import Api
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -31,7 +33,11 @@ MAX_COUNT = 2**31 - 1
 MAX_MODEL_CHARACTERS = 256
 
 _BRACKETS_ONLY = bytes.maketrans(b"[]{}", b"()()")
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+_STEPS = bytes.maketrans(b"()", b"\x01\xff")
+"""One level up and, as a signed byte, one level down."""
+_PEELED = 8
+"""Levels taken off one by one; ordinary requests have no more, and a walk over what is left is linear."""
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -94,7 +100,7 @@ class WireRequest:
         except (msgspec.DecodeError, RecursionError) as exc:
             raise InvalidRequest(f"The field `{name}` cannot be read: {_reason(exc)}.", param=name) from exc
 
-    @cached_property
+    @once
     def messages(self) -> list[dict[str, Any]]:
         """The messages, decoded; for embeddings the empty list."""
         if self.api is Api.EMBEDDINGS:
@@ -111,14 +117,14 @@ class WireRequest:
                 )
         return messages  # type: ignore[no-any-return]  # checked element by element above
 
-    @cached_property
+    @once
     def system_text(self) -> str:
         """The system or developer instructions, joined; empty when there are none."""
         if self.api is Api.MESSAGES:
             return text_of(self.get("system"))
         return "\n".join(text_of(m.get("content")) for m in self.messages if m["role"] in ("system", "developer"))
 
-    @cached_property
+    @once
     def last_user_text(self) -> str:
         """The newest user message's text; for embeddings the input."""
         if self.api is Api.EMBEDDINGS:
@@ -130,19 +136,19 @@ class WireRequest:
                     return text
         return ""
 
-    @cached_property
+    @once
     def n_images(self) -> int:
         """Image parts over all messages."""
         return sum(_count_images(message.get("content")) for message in self.messages)
 
-    @cached_property
+    @once
     def n_tools(self) -> int:
         """Tools offered to the model."""
         tools = self.get("tools")
         functions = self.get("functions")
         return (len(tools) if isinstance(tools, list) else 0) + (len(functions) if isinstance(functions, list) else 0)
 
-    @cached_property
+    @once
     def json_mode(self) -> str | None:
         """``json_schema``, ``json_object`` or ``None`` for free text."""
         wanted = self.get("response_format")
@@ -152,23 +158,20 @@ class WireRequest:
         kind = wanted.get("type") if isinstance(wanted, dict) else None
         return kind if kind in ("json_schema", "json_object") else None
 
-    @cached_property
+    @once
     def max_output_tokens(self) -> int | None:
-        """The caller's own limit on output tokens, if it set one."""
-        for name in ("max_completion_tokens", "max_tokens"):
-            limit = self.get(name)
-            if limit is None:
-                continue
-            return _count(name, limit)
-        return None
+        """The largest of the caller's limits on output tokens; of two names, which one a provider reads is unknown."""
+        names = ("max_tokens",) if self.api is Api.MESSAGES else ("max_completion_tokens", "max_tokens")
+        limits = [_count(name, limit) for name in names if (limit := self.get(name)) is not None]
+        return max(limits, default=None)
 
-    @cached_property
+    @once
     def n_choices(self) -> int:
         """How many answers the caller asked for (``n``)."""
         n = self.get("n")
         return 1 if n is None else _count("n", n)
 
-    @cached_property
+    @once
     def estimated_input_tokens(self) -> int:
         """A quarter of the body's bytes, at least 1: a cheap upper-side estimate for English and JSON."""
         return max(1, len(self.body) // 4)
@@ -213,8 +216,7 @@ def _reason(exc: Exception) -> str:
 def is_nested_deeper(body: bytes, levels: int) -> bool:
     """Return whether a JSON text has more than ``levels`` objects and lists inside one another.
 
-    Every step runs over whole byte strings, so 20 kB cost some 20 µs: with the strings cut out only brackets stay, and
-    removing each ``()`` once takes away exactly one level.
+    Every step runs over whole byte strings: 20 kB cost some 10 µs, and the worst 10 MB found 0.7 s.
 
     Args:
         body: Valid JSON; anything else gives an answer without meaning.
@@ -224,13 +226,15 @@ def is_nested_deeper(body: bytes, levels: int) -> bool:
         return False
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside_strings = b"".join(body.split(b'"')[::2])
-    brackets = outside_strings.translate(_BRACKETS_ONLY, _NO_BRACKETS)
-    for _ in range(levels):
+    # Two quotes side by side go first: that changes for no bracket whether it stands inside a string.
+    marks = body.translate(_BRACKETS_ONLY, _NO_MARKS).replace(b'""', b"")
+    brackets = b"".join(marks.split(b'"')[::2])
+    for _ in range(min(levels, _PEELED)):
         if not brackets:
             return False
-        brackets = brackets.replace(b"()", b"")
-    return bool(brackets)
+        brackets = brackets.replace(b"()", b"")  # takes away exactly one level
+    steps = array("b", brackets.translate(_STEPS))
+    return max(accumulate(steps), default=0) > levels - min(levels, _PEELED)
 
 
 def _too_many_messages(n_messages: int) -> InvalidRequest:

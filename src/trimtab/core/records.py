@@ -49,8 +49,10 @@ class CostSource(StrEnum):
 
     PRICED = "priced"
     """Tokens times the price book at the call's time."""
-    PROVIDER = "provider"
-    """The provider reported it with the answer."""
+    RECORDED = "recorded"
+    """The recorded outcome carried it; no money was spent now."""
+    ESTIMATED = "estimated"
+    """Nobody reported the tokens of a stream that ended early; they were counted from the bytes that passed."""
     IMPORTED = "imported"
     """The imported log carried it."""
     UNPRICED = "unpriced"

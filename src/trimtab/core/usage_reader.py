@@ -37,6 +37,7 @@ class _Answer(msgspec.Struct):
     # Any: a provider may put anything there, and one bad field must not hide the others.
     type: Any = None
     usage: Any = None
+    error: Any = None
     choices: msgspec.Raw = msgspec.Raw(b"null")
     stop_reason: Any = None
     message: msgspec.Raw = msgspec.Raw(b"null")
@@ -71,7 +72,7 @@ class StreamUsage:
     a small one. A chunk of ordinary text costs a search for two words.
     """
 
-    __slots__ = ("_counts", "_is_messages", "_reader", "finish_reason", "usage")
+    __slots__ = ("_counts", "_is_messages", "_reader", "finish_reason", "is_error", "usage")
 
     def __init__(self, api: Api) -> None:
         self._is_messages = api is Api.MESSAGES
@@ -79,6 +80,8 @@ class StreamUsage:
         self._counts: dict[str, object] = {}
         self.usage: Usage = NO_USAGE
         self.finish_reason: str | None = None
+        self.is_error = False
+        """Whether the provider has reported a failure inside the stream, whose status had already been sent as 200."""
 
     def feed(self, chunk: bytes) -> None:
         """Read the next bytes of the stream, cut anywhere."""
@@ -89,6 +92,8 @@ class StreamUsage:
                 self._read(event)
 
     def _speaks(self, some: bytes) -> bool:
+        if b'"error"' in some:
+            return True
         if self._is_messages:
             return b'"usage"' in some or b'"message_delta"' in some
         return _FINISHED.search(some) is not None or _USAGE_OBJECT.search(some) is not None
@@ -96,6 +101,8 @@ class StreamUsage:
     def _read(self, event: bytes) -> None:
         try:
             answer = _ANSWER.decode(data_of(event))
+            if isinstance(answer.error, dict | str) and answer.error:
+                self.is_error = True
             if self._is_messages:
                 self._read_message_event(answer)
                 return
