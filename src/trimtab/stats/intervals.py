@@ -73,6 +73,47 @@ class Moments:
         return self._squares / (self.n_samples - 1) if self.n_samples > 1 else None
 
 
+class MeanInterval(NamedTuple):
+    """A mean with its bounds, in the unit of what was averaged."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+def mean_interval_from_sums(
+    n_samples: int, total: float, total_of_squares: float, *, confidence: float = 0.95
+) -> MeanInterval:
+    """Bound the mean of scores in ``[0, 1]`` of which only sums are kept.
+
+    Scores that are all 0 or 1 (their squares add up to the same) are a rate and get Wilson's interval, others
+    Student's. One score that is neither bounds nothing, so its interval is the whole range.
+
+    Args:
+        n_samples: How many scores, at least 1.
+        total: Their sum.
+        total_of_squares: The sum of their squares.
+        confidence: Two-sided coverage.
+
+    Raises:
+        ValueError: ``n_samples`` is 0, so no mean exists.
+
+    >>> mean_interval_from_sums(10, 8.0, 8.0)
+    MeanInterval(mean=0.8, lower=0.490..., upper=0.943...)
+    """
+    if n_samples < 1:
+        raise ValueError("0 samples have no mean")
+    mean = min(max(total / n_samples, 0.0), 1.0)
+    if total_of_squares == total and total == int(total):
+        return MeanInterval(mean, *wilson_interval(int(total), n_samples, confidence=confidence))
+    if n_samples == 1:
+        return MeanInterval(mean, 0.0, 1.0)
+    # Sums of a million scores lose digits in the difference, never more than its own rounding: 0 is its floor.
+    variance = max(total_of_squares - total * total / n_samples, 0.0) / (n_samples - 1)
+    half = student_t_quantile(0.5 + confidence / 2, n_samples - 1) * math.sqrt(variance / n_samples)
+    return MeanInterval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
+
+
 def mean_interval(sample: Moments, *, confidence: float = 0.95) -> Interval | None:
     """Bound a mean by Student's t; ``None`` below two samples, whose spread nobody can know.
 
