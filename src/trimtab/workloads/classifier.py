@@ -69,6 +69,11 @@ class Classifier:
             for index, rule in enumerate(config.match)
         ]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The configured workloads."""
+        return tuple(self._by_name)
+
     def classify(self, request: WireRequest, hints: CallHints) -> Classification:
         """Classify one call.
 

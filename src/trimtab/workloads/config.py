@@ -34,6 +34,7 @@ class MatchRule(_Section):
     task_types: tuple[TaskType, ...] = ()
     """The call's own task type is one of these."""
     has_tools: bool | None = None
+    """Whether the request offers tools."""
     json_mode: bool | None = None
     """Whether the caller asks for JSON."""
     min_input_tokens: int | None = Field(default=None, ge=0)
@@ -62,9 +63,11 @@ class WorkloadConfig(_Section):
     """A named category of calls."""
 
     name: str = Field(pattern=f"^{NAME_PATTERN}$")
+    """What calls, policies and reports call it: 1 to 64 of a-z, 0-9, ``_``, ``.`` and ``-``."""
     owner: str = ""
     """Who answers for it."""
     description: str = ""
+    """What it is, for people."""
     workload_class: WorkloadClass | None = None
     """``routine``, ``reasoning`` or ``unknown``; by task type where it is not given."""
     task_type: TaskType | None = None

@@ -147,14 +147,15 @@ def _unescaped(body: bytes) -> bytes:
 
 def _without_unicode_escapes(body: bytes) -> bytes:
     head, *rest = body.split(b"\\u")
-    pieces = [head]
+    # Backslashes before an escape are those of JSON inside JSON; left there, they would join what comes out of it.
+    pieces = [head.rstrip(b"\\")]
     for piece in rest:
         try:
             code = int(piece[:4], 16)
         except ValueError:
             pieces.append(piece)
             continue
-        pieces += (bytes((code,)) if code < 128 else b" ", piece[4:])
+        pieces += (bytes((code,)) if code < 128 else b" ", piece[4:].rstrip(b"\\"))
     return b"".join(pieces)
 
 

@@ -108,7 +108,7 @@ MAX_WIDTH = 2 * MAX_DIGITS
 _RUN = re.compile(r"\d+(?:[ .+-]\d+)*")
 _DIGITS = re.compile(r"\d+")
 _SHORTEST_IBAN = 15  # Norway
-_IBAN_DIGITS = {c: str(int(c, 36)) for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_IBAN_DIGITS = str.maketrans({letter: str(int(letter, 36)) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 
 
 def number_at(text: str) -> tuple[str | None, int]:
@@ -155,4 +155,4 @@ def iban_at(text: str) -> int | None:
 
 def _mod_97(compact: str) -> int:
     """Return ISO 7064 MOD 97-10 of an IBAN: the first four characters moved to the end, letters as 10 to 35."""
-    return int("".join(_IBAN_DIGITS[character] for character in compact[4:] + compact[:4])) % 97
+    return int((compact[4:] + compact[:4]).translate(_IBAN_DIGITS)) % 97

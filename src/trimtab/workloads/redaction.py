@@ -26,6 +26,8 @@ _PIECES = frozenset(
 """Fields that hold one piece of a longer text in each event, in the OpenAI and Anthropic forms."""
 _PLACES = ("index", "output_index", "content_index", "item_id")
 """Fields that say to which text a piece belongs."""
+_SHORTEST = len("a@b.cd")
+"""Nothing that is masked is shorter."""
 _MAX_NESTED = 4
 """Levels of JSON inside JSON strings that are read as JSON; deeper ones are masked as plain text."""
 
@@ -71,11 +73,15 @@ def _mask_text(text: str, *, is_json: bool, depth: int) -> str:
 
 def _mask_between(text: str, *, is_json: bool) -> str:
     """Mask numbers; in JSON the mask becomes a string, so that the document stays valid."""
+    if len(text) < _SHORTEST:
+        return text
     masked = redact(text)
     return _MASK.sub(r'"\g<0>"', masked) if is_json and masked != text else masked
 
 
 def _mask_literal(literal: str, depth: int) -> str:
+    if len(literal) < _SHORTEST:
+        return literal
     value = _value_of(literal)
     if value is None:
         return redact(literal)
