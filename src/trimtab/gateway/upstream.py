@@ -64,6 +64,11 @@ class Provider(Protocol):
         """Whether answers come from a file; such calls are marked in the journal."""
         ...
 
+    @property
+    def output_limit_field(self) -> str:
+        """The chat field that limits output where the caller gave none: ``max_tokens``, or OpenAI's newer name."""
+        ...
+
     def is_available(self, model: str) -> bool:
         """Whether a call to ``model`` would be tried now: breaker closed or half-open, no cool-down, a slot free."""
         ...

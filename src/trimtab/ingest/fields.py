@@ -19,8 +19,8 @@ EXACT_JSON = msgspec.json.Decoder(float_hook=Decimal)
 _ABSENT = frozenset({"", "null", "none", "nan"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MAX_NAME = 256
-_MAX_TOKENS = 10**12
-_MAX_USD = Decimal(10**9)
+_MAX_COUNT = 2**31 - 1
+_MAX_USD = Decimal(9_000_000)
 _EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000
 
 
@@ -95,13 +95,13 @@ class Fields:
     def count(self, *names: str) -> int | None:
         """Return a number of things, 0 or more."""
         name, value = self.find(*names)
-        if type(value) is int and 0 <= value <= _MAX_TOKENS:
+        if type(value) is int and 0 <= value <= _MAX_COUNT:
             return value
         number = self.number(*names)
         if number is None:
             return None
-        if not 0 <= number <= _MAX_TOKENS or number != number.to_integral_value():
-            raise FieldError(f"{name} is {_shown(value)}, not a whole number from 0 to 10^12")
+        if not 0 <= number <= _MAX_COUNT or number != number.to_integral_value():
+            raise FieldError(f"{name} is {_shown(value)}, not a whole number from 0 to 2^31 - 1")
         return int(number)
 
     def nano_usd(self, *names: str) -> int | None:
@@ -111,7 +111,7 @@ class Fields:
         if amount is None:
             return None
         if not 0 <= amount <= _MAX_USD:
-            raise FieldError(f"{name} is {_shown(value)}; a call costs from 0 to 10^9 US dollars")
+            raise FieldError(f"{name} is {_shown(value)}; a call costs from 0 to 9 million US dollars")
         return to_nano_usd(amount)
 
     def fraction(self, *names: str) -> float | None:

@@ -21,9 +21,7 @@ def read_outcome(row: Fields, options: ImportOptions) -> JournalEntry:
     Raises:
         FieldError: a field is missing or cannot be what it should be.
     """
-    prompt, model = row.required_name("prompt_id"), row.required_name("model")
-    dataset = row.name("dataset")
-    prompt_id = f"{dataset}:{prompt}" if dataset is not None else prompt
+    prompt_id, model, dataset = prompt_id_of(row), row.required_name("model"), row.name("dataset")
     name = model_name(model, options.provider or PROVIDER)
     at_us = row.instant("started_at", "time")
     call = CallRecord(
@@ -50,3 +48,13 @@ def read_outcome(row: Fields, options: ImportOptions) -> JournalEntry:
         request=None if prompt_text is None else chat_request(model, prompt_text),
         response=None if answer is None else chat_response(model, answer),
     )
+
+
+def prompt_id_of(row: Fields) -> str:
+    """Return the key of a prompt, which is unique only within its dataset: ``dataset:prompt_id``.
+
+    Raises:
+        FieldError: the row names no prompt.
+    """
+    prompt, dataset = row.required_name("prompt_id"), row.name("dataset")
+    return prompt if dataset is None else f"{dataset}:{prompt}"

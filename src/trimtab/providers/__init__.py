@@ -14,6 +14,8 @@ deadlines, retries, breaker, cool-down, concurrency limit and API key, and adds 
 ``send`` raises what ``Provider.send`` says.
 """
 
+from trimtab.providers.build import build_provider
 from trimtab.providers.config import ProviderConfig, ProviderKind
+from trimtab.providers.upstream import HttpUpstream
 
-__all__ = ["ProviderConfig", "ProviderKind"]
+__all__ = ["HttpUpstream", "ProviderConfig", "ProviderKind", "build_provider"]

@@ -12,9 +12,9 @@ from trimtab.core import Api
 ProviderKind = Literal["openai", "anthropic", "recorded"]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_RESERVED_HEADERS = frozenset(
+RESERVED_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-type", "expect", "te"}
 )
 _NATIVE_APIS: dict[ProviderKind, frozenset[Api]] = {
@@ -53,6 +53,7 @@ class BreakerSettings(_Frozen):
     min_calls: int = Field(default=20, ge=1)
     """... and the window holds at least this many."""
     window_s: Seconds = 30.0
+    """How far back the window reaches."""
     open_s: Seconds = 10.0
     """Time without calls before one probe is let through."""
 
@@ -70,6 +71,7 @@ class RetrySettings(_Frozen):
     """When a try is repeated on the same model. Failover to another one is the gateway's business."""
 
     max_retries: int = Field(default=1, ge=0, le=10)
+    """Repetitions on the same model, of what cannot have been worked on."""
     base_s: float = Field(default=0.1, ge=0, le=60)
     """Full jitter: a random share of ``base_s`` doubled per try, at most ``max_wait_s``."""
     max_wait_s: float = Field(default=2.0, ge=0, le=300)
@@ -90,6 +92,7 @@ class ProviderConfig(_Frozen):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
     """First half of ``provider:model``."""
     kind: ProviderKind
+    """The wire form it speaks, or ``recorded`` for answers from a file."""
     base_url: str | None = None
     """``http://`` or ``https://`` with an optional path, which is kept: ``https://api.openai.com/v1``."""
     api_key_env: str | None = None
@@ -100,6 +103,7 @@ class ProviderConfig(_Frozen):
     """Sent with every call; they win over what the caller passes on."""
     timeouts: Timeouts = Timeouts()
     max_connections: int = Field(default=256, ge=1, le=65_535)
+    """Connections to it at a time; a stream occupies one until it ends."""
     idle_connection_s: Seconds = 30.0
     """How long an unused connection is kept."""
     max_concurrency_per_model: int | None = Field(default=None, ge=1)
@@ -130,9 +134,9 @@ class ProviderConfig(_Frozen):
     @classmethod
     def _clean_headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
-            if not _HEADER_NAME.fullmatch(name):
+            if not HEADER_NAME.fullmatch(name):
                 raise ValueError(f"header name {name!r} holds characters HTTP does not allow")
-            if name.lower() in _RESERVED_HEADERS:
+            if name.lower() in RESERVED_HEADERS:
                 raise ValueError(f"header {name!r} is set by the client itself; remove it")
             if not is_header_value(text):
                 raise ValueError(f"the value of header {name!r} holds a line break or a character outside Latin-1")

@@ -21,7 +21,7 @@ def test_a_float_of_parquet_is_read_by_its_shortest_digits() -> None:
     assert Fields({"cost": 3.4160000000000005e-05}).nano_usd("cost") == 34_160
 
 
-@given(st.integers(min_value=0, max_value=10**17))
+@given(st.integers(min_value=0, max_value=9 * 10**15))
 def test_every_amount_of_whole_nano_dollars_survives_text(nano: int) -> None:
     assert Fields({"cost": str(Decimal(nano) / 10**9)}).nano_usd("cost") == nano
 
