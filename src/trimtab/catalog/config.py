@@ -25,10 +25,13 @@ class PriceConfig(_Section):
     source: str = ""
     """Where the figures can be checked: a contract, an invoice, a measurement with its date."""
     input_usd_per_mtok: Decimal | None = Field(default=None, ge=0)
+    """Dollars per million input tokens."""
     output_usd_per_mtok: Decimal | None = Field(default=None, ge=0)
+    """Dollars per million output tokens; left out only where a model writes none."""
     cache_read_usd_per_mtok: Decimal | None = Field(default=None, ge=0)
     """Left out: cached input costs what other input does."""
     cache_write_usd_per_mtok: Decimal | None = Field(default=None, ge=0)
+    """Left out: input written to the cache costs what other input does."""
     reasoning_usd_per_mtok: Decimal | None = Field(default=None, ge=0)
     """Left out: hidden reasoning costs what other output does."""
     usd_per_hour: Decimal | None = Field(default=None, ge=0)

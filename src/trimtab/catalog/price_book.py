@@ -27,6 +27,10 @@ class PriceBook:
         self._derived = {name: config.derived() for name, config in self._overlay.items()}
         self._memo: dict[tuple[str, str | None, int], Price | None] = {}
 
+    def with_more(self, prices: Mapping[str, PriceConfig]) -> "PriceBook":
+        """Return a book that also has these; where both have a price, this book's own counts."""
+        return PriceBook({**prices, **self._overlay})
+
     def price_of(self, card: ModelCard, at_us: int) -> Price | None:
         """Return the price in force at an instant, or ``None`` for a model without one.
 

@@ -1,0 +1,65 @@
+"""What this worker measures of each model while it serves: time to first chunk, total time, output speed."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+WINDOW = 512
+"""Newest calls kept per model; a p95 over 512 has a rank error of about one point."""
+
+
+class Speed(NamedTuple):
+    """Measured latency of one model. ``None`` where nothing was measured."""
+
+    ttft_p95_ms: float | None
+    total_p95_ms: float | None
+    output_tokens_per_s: float | None
+    n_samples: int
+
+
+@dataclass(slots=True)
+class _Window:
+    ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    total_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    tokens_per_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+
+
+class Measurements:
+    """Rolling latency windows, one per model, seeded from the journal at start."""
+
+    def __init__(self, seed: dict[str, Speed] | None = None) -> None:
+        self._seed = dict(seed or {})
+        self._windows: dict[str, _Window] = {}
+
+    def observe(self, model: str, *, total_ms: float, ttft_ms: float | None, output_tokens: int | None) -> None:
+        """Add one successful call."""
+        window = self._windows.get(model)
+        if window is None:
+            window = self._windows[model] = _Window()
+        window.total_ms.append(total_ms)
+        if ttft_ms is not None:
+            window.ttft_ms.append(ttft_ms)
+            if output_tokens and total_ms > ttft_ms:
+                window.tokens_per_s.append(output_tokens / (total_ms - ttft_ms) * 1000)
+
+    def speed(self, model: str) -> Speed:
+        """Return the model's figures: from this process once it has 20 calls of its own, before that the journal's."""
+        window = self._windows.get(model)
+        seed = self._seed.get(model)
+        if window is None or (seed is not None and len(window.total_ms) < 20):
+            return seed or Speed(None, None, None, 0)
+        return Speed(
+            _quantile(window.ttft_ms, 0.95),
+            _quantile(window.total_ms, 0.95),
+            _quantile(window.tokens_per_s, 0.5),
+            len(window.total_ms),
+        )
+
+
+def _quantile(values: deque[float], share: float) -> float | None:
+    """Nearest-rank quantile: the smallest value with at least ``share`` of the sample at or below it."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    rank = -int(-len(ordered) * share // 1)
+    return ordered[max(rank, 1) - 1]
