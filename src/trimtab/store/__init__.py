@@ -1,1 +1,53 @@
-"""See docs/explanation/architecture.md."""
+"""The only room with SQL: the journal, its totals, policies, keys, budgets and the audit log.
+
+SQLite and PostgreSQL run the same statements; ``docs/reference/tables.md`` explains every table.
+"""
+
+from trimtab.store.audit import AuditLog, AuditRecord, AuditVerdict
+from trimtab.store.booking import Booked, Ledger
+from trimtab.store.budgets import BudgetStore
+from trimtab.store.database import Database, RowRefused
+from trimtab.store.feedback import FeedbackStore
+from trimtab.store.filters import CallFilter
+from trimtab.store.importer import Importer
+from trimtab.store.journal import Journal
+from trimtab.store.keys import KeyStore, StoredKey, secret_digest
+from trimtab.store.migrating import migrate, open_database
+from trimtab.store.policies import PolicyStore, PolicyVersion
+from trimtab.store.reader import CallReader
+from trimtab.store.retention import prune
+from trimtab.store.secrets import Secrets
+from trimtab.store.spool import Spool
+from trimtab.store.state import StateWatcher, bump
+from trimtab.store.totals import DayTotals, QualitySums, Totals
+
+__all__ = [
+    "AuditLog",
+    "AuditRecord",
+    "AuditVerdict",
+    "Booked",
+    "BudgetStore",
+    "CallFilter",
+    "CallReader",
+    "Database",
+    "DayTotals",
+    "FeedbackStore",
+    "Importer",
+    "Journal",
+    "KeyStore",
+    "Ledger",
+    "PolicyStore",
+    "PolicyVersion",
+    "QualitySums",
+    "RowRefused",
+    "Secrets",
+    "Spool",
+    "StateWatcher",
+    "StoredKey",
+    "Totals",
+    "bump",
+    "migrate",
+    "open_database",
+    "prune",
+    "secret_digest",
+]
