@@ -1,0 +1,147 @@
+"""Why a call or a workload is on its model, from the recorded decision where there is one."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from trimtab.catalog import Pool, PriceBook
+from trimtab.control.deciding import decide_afresh, facts_of, measure_with
+from trimtab.control.operators import Operator
+from trimtab.control.reports import ModelShare, Quality, workloads_of
+from trimtab.core import CallRecord, Clock, Feedback, JournalEntry
+from trimtab.core.errors import NotFound
+from trimtab.policy import Facts, Policy
+from trimtab.routing import Explanation, decode_decision, explain_decision
+from trimtab.store import CallFilter, CallReader
+
+NEWEST = 200
+"""Calls of a workload that are looked at: for one decided under the policy in force, and for their usual shape."""
+
+
+class CallExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """One call with its evidence."""
+
+    call: CallRecord
+    current: Explanation | None
+    """The decision as it was made; ``None`` for an imported call, which carries none."""
+    feedback: tuple[Feedback, ...]
+
+
+class WorkloadExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """One workload: who answers, at what cost and quality, and the decision behind it."""
+
+    workload: str
+    n_calls: int
+    n_unpriced: int
+    cost_nano_usd: int | None
+    cost_usd: str | None
+    models: tuple[ModelShare, ...]
+    current: Explanation | None
+    """``None`` while no policy is in force."""
+    basis: str
+    """Which decision ``current`` shows: a recorded one, or one made now for the workload's usual call."""
+
+
+class Explainer:
+    """Explains from the journal, for one operator's app at a time.
+
+    Args:
+        reader: The journal.
+        pool: The models, for decisions made afresh.
+        prices: Likewise.
+        quality: Measured quality, as it stands when it is called.
+        policy: The policy in force.
+        clock: Dates prices.
+    """
+
+    def __init__(
+        self,
+        reader: CallReader,
+        pool: Pool,
+        prices: PriceBook,
+        quality: Callable[[], Quality],
+        policy: Callable[[], Policy | None],
+        clock: Clock,
+    ) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._prices = prices
+        self._quality = quality
+        self._policy = policy
+        self._clock = clock
+
+    def entry(self, operator: Operator, call_id: str) -> JournalEntry:
+        """Return a call with its bodies, where they were kept.
+
+        Raises:
+            NotFound: the operator's app has no such call.
+        """
+        entry = self._reader.find(call_id)
+        if entry is None or operator.app not in (None, entry.call.app):
+            raise NotFound(
+                f"There is no call {call_id[:64]!r}.",
+                hint="`trimtab calls list` shows the newest; writing takes a moment.",
+            )
+        return entry
+
+    def call(self, operator: Operator, call_id: str) -> CallExplanation:
+        """Explain one call.
+
+        Raises:
+            NotFound: the operator's app has no such call.
+        """
+        entry = self.entry(operator, call_id)
+        decision = None if entry.decision is None else decode_decision(entry.decision)
+        return CallExplanation(
+            call=entry.call,
+            current=None if decision is None else explain_decision(decision),
+            feedback=tuple(self._reader.feedback_of(call_id)),
+        )
+
+    def workload(self, operator: Operator, name: str) -> WorkloadExplanation:
+        """Explain one workload.
+
+        Raises:
+            NotFound: the operator's app has no call of that workload.
+        """
+        chosen = CallFilter(workload=name, app=operator.app)
+        found = workloads_of(self._reader.totals(chosen), self._quality())
+        if not found:
+            raise NotFound(f"There is no workload {name[:64]!r}.", hint="`trimtab workloads list` shows all.")
+        current, basis = self._current(self._reader.newest(chosen, NEWEST))
+        summary = found[0]
+        return WorkloadExplanation(
+            workload=summary.workload,
+            n_calls=summary.n_calls,
+            n_unpriced=summary.n_unpriced,
+            cost_nano_usd=summary.cost_nano_usd,
+            cost_usd=summary.cost_usd,
+            models=summary.models,
+            current=current,
+            basis=basis,
+        )
+
+    def _current(self, calls: list[CallRecord]) -> tuple[Explanation | None, str]:
+        policy = self._policy()
+        if policy is None:
+            return None, "No policy is in force, so nothing decides for this workload."
+        for call in calls:
+            if call.policy_version == policy.version and call.decision_digest is not None:
+                record = self._reader.decision(call.decision_digest)
+                if record is not None:
+                    return explain_decision(
+                        decode_decision(record)
+                    ), f"The newest call under this policy, {call.call_id}."
+        facts, n_alike = _usual_facts(calls)
+        measure = measure_with(self._reader, self._quality())
+        decision = decide_afresh(policy, facts, self._pool, self._prices, measure, self._clock.now_us())
+        return explain_decision(decision), (
+            f"Decided now for the usual call of this workload, the shape of {n_alike:,} of its newest {len(calls):,}: "
+            "the journal has no decision of it under the policy in force."
+        )
+
+
+def _usual_facts(calls: list[CallRecord]) -> tuple[Facts, int]:
+    """Return the most common facts, and how many of the calls have them."""
+    return Counter(facts_of(call) for call in calls).most_common(1)[0] if calls else (Facts(), 0)
