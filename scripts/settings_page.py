@@ -1,13 +1,14 @@
 """Write docs/reference/settings.md: every setting with type, default and meaning, from the settings' own classes."""
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from generated import ROOT, table, write_or_check
+from generated import ROOT, about, docstrings_of, table, write_or_check
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -22,10 +23,10 @@ Written by `scripts/settings_page.py` from `trimtab.wiring.settings`; do not edi
 
 `trimtab.yaml` holds what may serve and how the process runs. What is *allowed* and *preferred* stands in the policy
 file. The order is flag, environment, file, default. An unknown key or environment name is an error that suggests the
-nearest known one, and relative paths are relative to the file that names them. `trimtab init` writes a commented file
-and `trimtab check` tries one.
+nearest known one. Relative paths, those from the environment too, start at the file's folder. `trimtab init` writes a
+commented file and `trimtab check` tries one.
 
-`[]` marks an entry of a list. "Required" means that there is no default.
+`[]` marks an entry of a list. "Required" means that there is no default, and "none" that the setting is left out.
 """
 
 
@@ -36,8 +37,8 @@ def main() -> int:
         rows = [row for name, field in model.model_fields.items() if (row := _row(prefix, name, field, model))]
         if rows:
             parts.append(f"## {title}\n")
-            if about := _about(model):
-                parts.append(f"{about}\n")
+            if text := about(model):
+                parts.append(f"{text}\n")
             parts.append(table(("Setting", "Type", "Default", "Meaning"), rows) + "\n")
     names = [(f"`{name}`", f"`{setting}`") for name, setting in ENVIRONMENT.items()]
     parts.append("## Environment\n\n" + table(("Name", "Overrides"), names) + "\n")
@@ -57,7 +58,8 @@ def _row(prefix: str, name: str, field: FieldInfo, model: type[BaseModel]) -> tu
     inner, is_list = _model_in(field.annotation)
     if inner is not None and not is_list and not field.is_required() and field.default is not None:
         return None  # its fields have a section of their own
-    return f"`{prefix}{name}`", _type(field.annotation), _default(field), _docstrings(model).get(name, "")
+    kind = _type(field.annotation) + _bounds(field)
+    return f"`{prefix}{name}`", kind, _default(field), docstrings_of(model).get(name, "")
 
 
 def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:  # Any: annotations have no common type
@@ -73,19 +75,46 @@ def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:  # Any: a
 
 
 def _type(annotation: Any) -> str:  # Any: annotations have no common type
-    if annotation is type(None):
-        return "nothing"
-    if get_origin(annotation) is None:
-        return str(getattr(annotation, "__name__", annotation))
-    inner = [part for part in get_args(annotation) if part is not ...]
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return "section"
+    if inspect.isclass(annotation) and issubclass(annotation, StrEnum):
+        return " or ".join(f"`{part}`" for part in annotation)
+    inner = [part for part in get_args(annotation) if part is not ... and part is not type(None)]
     name = getattr(get_origin(annotation), "__name__", "")
     if name == "Literal":
         return " or ".join(f"`{part}`" for part in inner)
     if name in {"tuple", "list", "frozenset", "set"}:
-        return f"list of {_type(inner[0])}"
+        return f"list of {_type(inner[0])}".replace("list of section", "list of sections")
     if name == "dict":
         return f"{_type(inner[0])} to {_type(inner[1])}"
     return " or ".join(_type(part) for part in inner)
+
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    Decimal: "number",
+    bool: "`true` or `false`",
+    Path: "path",
+    date: "date",
+}
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Return the limits of a number in words, such as ``, 1 to 256``."""
+    limits = {
+        name: getattr(part, name) for part in field.metadata for name in ("ge", "gt", "le") if hasattr(part, name)
+    }
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le")
+    if low is None:
+        return ""
+    start = f"more than {low:,}" if "gt" in limits else f"{low:,}"
+    if high is not None:
+        return f", {start}{', at most' if 'gt' in limits else ' to'} {high:,}"
+    return f", {start}" if "gt" in limits else f", at least {start}"
 
 
 def _default(field: FieldInfo) -> str:
@@ -97,34 +126,10 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, frozenset):
         default = sorted(default)
     if isinstance(default, tuple | list | dict):
-        return "empty" if not default else ", ".join(f"`{item}`" for item in default)
-    return f"`{str(default) if default != '' else 'empty'}`"
-
-
-def _about(model: type[BaseModel]) -> str:
-    return (inspect.getdoc(model) or "").split("\n\n")[0].replace("``", "`").replace("\n", " ")
-
-
-def _docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Return the string under each field of a class, which Python itself does not keep."""
-    found: dict[str, str] = {}
-    for kind in reversed(model.__mro__):
-        if kind is BaseModel or not issubclass(kind, BaseModel):
-            continue
-        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-        assert isinstance(tree, ast.ClassDef)
-        for field, below in pairwise(tree.body):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and (text := _string(below)):
-                found[field.target.id] = inspect.cleandoc(text).replace("``", "`").replace("\n", " ")
-    return found
-
-
-def _string(statement: ast.stmt) -> str:
-    """Return the text of a statement that is a bare string, and nothing for any other."""
-    match statement:
-        case ast.Expr(value=ast.Constant(value=str(text))):
-            return text
-    return ""
+        return ", ".join(f"`{item}`" for item in default) or "empty"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else "empty"
 
 
 if __name__ == "__main__":

@@ -1,1 +1,5 @@
-"""See docs/explanation/architecture.md."""
+"""HTTP: the data plane for callers, the control listener for operators, and the processes that run them."""
+
+from trimtab.server.process import Addresses, serve, serve_worker
+
+__all__ = ["Addresses", "serve", "serve_worker"]
