@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: help demo test check format bench docs pages lock clean
 help:
-	@echo "make demo    a gateway, real traffic and a report, offline (about a minute)"
+	@echo "make demo    a gateway, real traffic and a report, offline (half a minute; ARGS=--exit ends it then)"
 	@echo "make test    every test, offline after the install"
 	@echo "make check   what CI runs: format, lint, types, import contract, tests, docs"
 	@echo "make bench   speed and memory as ratios against a floor and installed peers"
@@ -25,7 +25,7 @@ help:
 	@touch $@ .venv/.core
 
 demo: .venv/.core
-	$(BIN)/trimtab demo
+	$(BIN)/trimtab demo $(ARGS)
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -n 2
@@ -51,6 +51,8 @@ docs: .venv/.dev
 pages: .venv/.dev
 	$(BIN)/python scripts/error_codes.py
 	$(BIN)/python scripts/settings_page.py
+	$(BIN)/python scripts/commands_page.py
+	$(BIN)/python scripts/json_page.py
 	$(BIN)/python scripts/requirements.py
 
 lock: .venv/.dev

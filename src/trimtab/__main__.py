@@ -1,5 +1,6 @@
-"""``python -m trimtab`` is the ``trimtab`` command."""
+"""``python -m trimtab``."""
 
 from trimtab.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

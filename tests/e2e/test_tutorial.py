@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.support.service import environment
+from tests.support.service import environment, wait_until
 from tests.support.tutorial import Reader, blocks_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,16 @@ def _free_port() -> str:
         return str(listener.getsockname()[1])
 
 
-@pytest.mark.skip(reason="the command line is not built yet")
+def _change_the_policy(folder: Path) -> None:
+    """Step 7: an edit is in force soon, a wrong one is refused in the terminal with its line."""
+    policy, terminal = folder / "my-gateway/policy.yaml", folder / "terminal.log"
+    text = policy.read_text()
+    policy.write_text(text.replace("400", "200"))
+    wait_until(lambda: "policy file in force: first" in terminal.read_text(), timeout_s=5)
+    policy.write_text(text.replace("max_output_tokens", "max_tokens"))
+    wait_until(lambda: "policy.yaml:10:" in terminal.read_text(), timeout_s=5)
+
+
 def test_the_five_minute_tutorial_does_what_it_says(stand_in: str, tmp_path: Path) -> None:
     data, control = _free_port(), _free_port()
     path = f"{ROOT / '.venv/bin'}:{environment()['PATH']}"
@@ -70,9 +79,13 @@ def test_the_five_minute_tutorial_does_what_it_says(stand_in: str, tmp_path: Pat
     )
     try:
         reader.follow(blocks_of(PAGE.read_text()))
+        _change_the_policy(tmp_path)
     finally:
         reader.leave()
 
+    terminal = (tmp_path / "terminal.log").read_text()
+    assert f"http://127.0.0.1:{data}/v1" in terminal
+    assert terminal.count("Admin secret") == 1
     answer, model, call_id = reader.outputs[-2].splitlines()
     calls_and_reason = reader.outputs[-1]
     assert answer == ANSWER

@@ -1,6 +1,5 @@
 """The ``trimtab`` command: one file a noun."""
 
+from trimtab.cli.frame import main
 
-def main() -> None:
-    """Run the command line."""
-    raise SystemExit("not built yet")
+__all__ = ["main"]

@@ -1,4 +1,4 @@
-"""Writes everything the demo needs into one folder: outcomes, traffic, configuration, policy and the truth behind."""
+"""Writes everything the demo needs into one folder: outcomes, traffic, configuration, policies and the truth behind."""
 
 import random
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+from trimtab.lab.demo_config import CANDIDATES, NOTE, TODAY, config_text, policy_text
 from trimtab.lab.prompts import Prompt
-from trimtab.lab.simulation import MODELS, PROVIDER, WORKLOADS, SimulatedModel, Workload, pass_probability
+from trimtab.lab.simulation import MODELS, WORKLOADS, SimulatedModel, Workload, pass_probability
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
-_NOTE = "Simulated: no real model wrote, priced or timed any of this."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,18 @@ class DemoFiles:
     """JSONL, one line a request in the order to send: ``prompt_id``, ``workload``, ``app``, ``sensitivity``,
     ``messages``."""
     config: Path
-    """``trimtab.yaml``: the pool, priced as in the outcomes."""
+    """``trimtab.yaml``: the pool, priced as in the outcomes, and how the workloads are recognised."""
     policy: Path
-    """``policy.yaml``."""
+    """``policy.yaml``, the file that the gateway watches; at first a copy of the one of today."""
+    policies: Path
+    """Folder of the policies, ``NAME.yaml`` each."""
     truth: Path
     """JSON: the expected share of good answers of each model on each workload, over exactly these prompts."""
     n_prompts: int
+
+    def policy_named(self, name: str) -> Path:
+        """Return the file of one of the demo's policies."""
+        return self.policies / f"{name}.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ def write_demo(folder: Path, *, n_prompts: int, seed: int) -> DemoFiles:
         traffic=folder / "traffic.jsonl",
         config=folder / "trimtab.yaml",
         policy=folder / "policy.yaml",
+        policies=folder / "policies",
         truth=folder / "ground-truth.json",
         n_prompts=len(cases),
     )
@@ -70,8 +77,11 @@ def write_demo(folder: Path, *, n_prompts: int, seed: int) -> DemoFiles:
     dice.shuffle(cases)
     _write_lines(files.traffic, (_request(case) for case in cases))
     files.truth.write_bytes(msgspec.json.format(_ENCODER.encode(_truth(cases, seed)), indent=2) + b"\n")
-    files.config.write_text(_config(files))
-    files.policy.write_text(_POLICY)
+    files.config.write_text(config_text(files.outcomes.name))
+    files.policies.mkdir(exist_ok=True)
+    for name in (TODAY, *CANDIDATES):
+        files.policy_named(name).write_text(policy_text(name))
+    files.policy.write_text(policy_text(TODAY))
     return files
 
 
@@ -139,86 +149,10 @@ def _truth(cases: list[_Case], seed: int) -> dict[str, object]:
             for model in MODELS
         }
         expected[workload.name] = {"n_prompts": len(mine), "expected_quality": shares}
-    return {"note": _NOTE, "seed": seed, "workloads": expected}
+    return {"note": NOTE, "seed": seed, "workloads": expected}
 
 
 def _write_lines(path: Path, rows: Iterator[dict[str, object]]) -> None:
     with path.open("wb") as file:
         for row in rows:
             file.write(_ENCODER.encode(row) + b"\n")
-
-
-def _config(files: DemoFiles) -> str:
-    models = "".join(
-        _MODEL.format(
-            model=model.model,
-            provider=PROVIDER,
-            model_class=model.model_class,
-            boundary=model.boundary,
-            rank=f"{model.capability_rank:g}",
-            input=model.input_usd_per_mtok,
-            output=model.output_usd_per_mtok,
-        )
-        for model in MODELS
-    )
-    return _CONFIG.format(note=_NOTE, provider=PROVIDER, outcomes=files.outcomes.name, models=models)
-
-
-_CONFIG = """\
-# {note}
-data_dir: trimtab-data
-policy_file: policy.yaml
-auth: none # loopback only
-
-providers:
-  - name: {provider}
-    kind: recorded # answers from a file and is marked so in every record
-    path: {outcomes}
-
-models:
-{models}"""
-
-_MODEL = """\
-  - provider: {provider}
-    model: {model}
-    model_class: {model_class}
-    boundary: {boundary}
-    capability_rank: {rank}
-    price: {{source: simulated, input_usd_per_mtok: {input}, output_usd_per_mtok: {output}}}
-"""
-
-_POLICY = """\
-# The demo's policy: the restricted workload stays inside, the others may go anywhere that is good enough.
-policy: demo
-
-organisation:
-  sensitivity: internal
-  mode: auto
-  preset: balanced
-  requested_model: narrows
-  budget: {per_day_usd: 50, on_exhausted: refuse}
-
-workloads:
-  support-triage:
-    quality_bar: 0.9
-  shop-faq:
-    quality_bar: 0.85
-  code-review:
-    quality_bar: 0.75
-  contract-reasoning:
-    sensitivity: restricted
-
-rules:
-  - id: code-never-on-the-smallest
-    when: {task_type: code}
-    then: {models: {deny: ["simulated:local-small"]}}
-    why: It finds hardly any of the planted faults.
-
-tests:
-  - name: a contract stays inside
-    facts: {workload: contract-reasoning}
-    expect: {model_allowed: "simulated:local-medium", model_denied: "simulated:hosted-large"}
-  - name: code is not reviewed by the smallest
-    facts: {task_type: code, sensitivity: internal}
-    expect: {model_denied: "simulated:local-small", refused: false}
-"""

@@ -60,6 +60,11 @@ class Workload:
     """Of the four models, in the order of ``MODELS``."""
     make_prompt: PromptMaker
 
+    @property
+    def system(self) -> str:
+        """The system prompt, the same for all its calls."""
+        return self.make_prompt(0, random.Random(0)).system
+
     def draw(self, number: int, dice: random.Random) -> tuple[Prompt, float]:
         """Return a prompt and its difficulty."""
         return self.make_prompt(number, dice), dice.gauss(self.difficulty, 1.0)

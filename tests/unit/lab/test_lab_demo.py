@@ -5,14 +5,27 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from trimtab.catalog import ModelConfig, Pool
-from trimtab.core import JournalEntry, Sensitivity, to_nano_usd
+from trimtab.core import Api, JournalEntry, Sensitivity, parse_sensitivity, to_nano_usd
+from trimtab.core.messages import WireRequest
 from trimtab.ingest import Source, read_calls
-from trimtab.lab import MODELS, WORKLOADS, DemoFiles, pass_probability, write_demo
+from trimtab.lab import (
+    CANDIDATES,
+    MODELS,
+    TODAY,
+    WORKLOADS,
+    DemoFiles,
+    Request,
+    pass_probability,
+    read_traffic,
+    write_demo,
+)
 from trimtab.policy import lint_policy, load_policy, run_policy_tests
+from trimtab.workloads import CallHints, Classifier, WorkloadConfig
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +96,43 @@ def test_the_outcomes_can_be_imported(demo: DemoFiles) -> None:
     assert all(call.cost_nano_usd for call in calls)
 
 
-def test_the_policy_loads_lints_and_passes_its_own_tests(demo: DemoFiles) -> None:
+@pytest.mark.parametrize("name", [TODAY, *CANDIDATES])
+def test_each_policy_loads_lints_and_passes_its_own_tests(demo: DemoFiles, name: str) -> None:
     models = [ModelConfig.model_validate(m) for m in yaml.safe_load(demo.config.read_text())["models"]]
     pool = Pool.of(model.card() for model in models)
-    policy = load_policy(demo.policy.read_text(), origin=str(demo.policy))
+    policy = load_policy(demo.policy_named(name).read_text(), origin=name)
 
-    assert not [finding for finding in lint_policy(policy, pool, today=date(2026, 1, 1)) if finding.is_error]
-    assert [outcome.message for outcome in run_policy_tests(policy, pool) if not outcome.passed] == []
+    assert policy.name == name
+    assert lint_policy(policy, pool, today=date(2026, 1, 1)) == []
+    outcomes = run_policy_tests(policy, pool)
+    assert outcomes
+    assert [outcome.message for outcome in outcomes if not outcome.passed] == []
+
+
+def test_the_watched_policy_begins_as_the_one_of_today(demo: DemoFiles) -> None:
+    assert demo.policy.read_bytes() == demo.policy_named(TODAY).read_bytes()
+
+
+def test_calls_that_do_not_name_their_workload_are_recognised_by_their_system_prompt(demo: DemoFiles) -> None:
+    configs = [WorkloadConfig.model_validate(w) for w in yaml.safe_load(demo.config.read_text())["workloads"]]
+    classifier = Classifier(configs)
+
+    for request in read_traffic(demo.traffic)[:200]:
+        body = msgspec.json.encode({"model": "auto", "messages": request.messages})
+        seen = classifier.classify(WireRequest(Api.CHAT_COMPLETIONS, body), _hints(request))
+        assert seen.workload == request.workload
+        assert seen.sensitivity == parse_sensitivity(request.sensitivity), "no detector raises a made-up prompt"
+
+
+def _hints(request: Request) -> CallHints:
+    return CallHints(
+        app=request.app,
+        workload=None,
+        sensitivity=parse_sensitivity(request.sensitivity),
+        app_sensitivity=None,
+        policy_sensitivity=lambda workload: None,
+        conversation=None,
+    )
 
 
 def test_everything_says_that_it_is_simulated(demo: DemoFiles) -> None:

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize("script", ["requirements.py", "error_codes.py", "settings_page.py"])
+@pytest.mark.parametrize(
+    "script", ["requirements.py", "error_codes.py", "settings_page.py", "commands_page.py", "json_page.py"]
+)
 def test_pages_written_from_code_are_current(script: str) -> None:
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

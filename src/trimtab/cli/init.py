@@ -1,0 +1,34 @@
+"""``trimtab init``: write a configuration and a policy for what is here."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimtab.cli.output import note, print_line
+from trimtab.core.errors import ConfigurationError
+from trimtab.policy import starter_policy
+from trimtab.wiring import load_settings, pool_of
+from trimtab.wiring.detection import config_text, detect, find_gguf
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Look for keys, Ollama, vLLM, llama.cpp and GGUF files, and write trimtab.yaml and policy.yaml with comments."""
+    config, policy = folder / "trimtab.yaml", folder / "policy.yaml"
+    for path in (config, policy):
+        if path.exists() and not force:
+            raise ConfigurationError(f"{path} exists already.", hint="Use --force to replace it, or another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    found = detect(os.environ)
+    config.write_text(config_text(found, find_gguf(folder)))
+    policy.write_text(starter_policy(pool_of(load_settings(config, environment={}))))
+    for upstream in found:
+        note(f"found {upstream.name}: {upstream.origin} ({len(upstream.models)} models)")
+    if not found:
+        note("found nothing that could serve: the configuration has examples to uncomment")
+    print_line(f"wrote {config} and {policy}")
+    note("next: `trimtab check`, `trimtab serve`, `trimtab keys create NAME`")
