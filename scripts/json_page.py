@@ -11,6 +11,7 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 from trimtab.cli.demo_run import DemoResult
 from trimtab.cli.import_report import Imported
 from trimtab.cli.policy_simulate import Simulated
+from trimtab.cli.workloads_classify import Classified
 from trimtab.control import (
     Applied,
     CallExplanation,
@@ -35,6 +36,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("calls import", "one", Imported),
     ("workloads list", "a list of", WorkloadSummary),
     ("workloads show", "one", WorkloadSummary),
+    ("workloads classify", "one", Classified),
     ("models list", "a list of", ModelRow),
     ("policy lint", "a list of", PolicyFinding),
     ("policy test", "a list of", TestOutcome),

@@ -171,6 +171,10 @@ class ListReply:
     is_ended: bool = False
     before_send: Callable[[bytes], Awaitable[None]] | None = None
 
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        await self.start(status, headers)
+        await self.send(body, more=False)
+
     async def start(self, status: int, headers: Sequence[Header]) -> None:
         assert self.status is None, "two heads"
         self.status, self.headers = status, list(headers)

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from trimtab.core import Usage, to_nano_usd
 
 TOKENS_PER_MTOK = 1_000_000
@@ -66,8 +68,7 @@ class Price:
     """A configured price holds from this day; a list price was looked up for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """What a call cost, or why that is unknown."""
 
     nano_usd: int | None

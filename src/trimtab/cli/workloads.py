@@ -8,11 +8,13 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
+from trimtab.cli.workloads_classify import classify
 from trimtab.control import ModelShare, WorkloadSummary, local_operator
 from trimtab.control.numbers import percent, quality, usd
 from trimtab.core.errors import NotFound
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+app.command("classify")(classify)
 
 
 @app.command("list")

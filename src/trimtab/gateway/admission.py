@@ -1,12 +1,11 @@
 """Who is calling: the key, its app, and what it may do."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from trimtab.core.errors import AuthenticationFailed, PermissionDenied
+from trimtab.core.secret_hash import secret_digest
 from trimtab.policy import Budget
 
 Scope = Literal["inference", "feedback", "embeddings"]
@@ -36,7 +35,7 @@ class KeyRing:
 
     Args:
         pepper: Server secret of the hash; without it a stolen table of hashes is useless.
-        callers: By HMAC-SHA256 hex digest of the full secret (never a prefix of it).
+        callers: By keyed digest (``trimtab.core.secret_hash``) of the full secret (never a prefix of it).
     """
 
     pepper: bytes
@@ -53,8 +52,7 @@ class KeyRing:
                 "The request carries no API key.",
                 hint="Send `Authorization: Bearer tt-…` or `x-api-key: tt-…`; `trimtab keys create` makes one.",
             )
-        digest = hmac.new(self.pepper, secret.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
-        caller = self.callers.get(digest)
+        caller = self.callers.get(secret_digest(self.pepper, secret))
         if caller is None:
             raise AuthenticationFailed(
                 "The API key is not known here.",

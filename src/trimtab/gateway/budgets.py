@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from trimtab.core import US_PER_DAY, Clock, to_datetime
 from trimtab.policy import Budget
 
@@ -92,8 +94,7 @@ class _Lease:
             self.available += asked.result()
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True):
     """What one call may cost, held against each of its caps until it is settled."""
 
     caps: tuple[Cap, ...]
@@ -159,7 +160,11 @@ class BudgetKeeper:
                 await asyncio.to_thread(self._store.renew, self._worker, LEASE_TTL_S)
 
     def _lease(self, cap: Cap) -> _Lease:
-        return self._leases.setdefault((cap.scope, cap.period, cap.first_day), _Lease())
+        key = (cap.scope, cap.period, cap.first_day)
+        lease = self._leases.get(key)
+        if lease is None:
+            lease = self._leases[key] = _Lease()
+        return lease
 
     def _give_back(self, caps: Iterable[Cap], amount: int) -> None:
         for cap in caps:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from trimtab.core import (
     NO_USAGE,
     Api,
@@ -27,8 +29,7 @@ from trimtab.gateway.choosing import Choice
 Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the server received it."""
 
     api: Api
@@ -39,6 +40,10 @@ class Inbound:
 
 class Reply(Protocol):
     """Where the answer goes."""
+
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        """Send an answer in one piece; the headers include its length."""
+        ...
 
     async def start(self, status: int, headers: Sequence[Header]) -> None:
         """Send the head."""
@@ -53,8 +58,7 @@ class Reply(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What a recorded answer carries beyond its bytes: the outcome that was measured when it was recorded."""
 
     quality_fraction: float | None = None
@@ -68,6 +72,9 @@ class Recorded:
             None if score is None else float(score),
             None if cost is None else to_nano_usd(Decimal(cost)),
         )
+
+
+NOT_RECORDED = Recorded()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +103,7 @@ class Flow:
     """When the newest model was asked."""
     first_chunk_s: float | None = None
     latency_ms: float | None = None
-    recorded: Recorded = field(default_factory=Recorded)
+    recorded: Recorded = NOT_RECORDED
     response: list[bytes] = field(default_factory=list)
     n_stream_bytes: int = 0
     """Bytes of a stream that the provider has sent."""
@@ -106,7 +113,7 @@ class Flow:
     def begin_try(self, model: str, *, is_recorded: bool) -> None:
         """Note whom is asked now; nothing of an earlier try stays."""
         self.model, self.is_recorded = model, is_recorded
-        self.recorded = Recorded()
+        self.recorded = NOT_RECORDED
         self.asked_s = self.clock.monotonic_s()
 
     def on_first_chunk(self) -> None:

@@ -4,7 +4,7 @@ The decision is a pure function of bucketed facts and slowly changing knowledge,
 it is made once, encoded once, and found again by a dictionary look-up (decision 0004).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -72,8 +72,7 @@ class Made:
     """Estimated cost of such a call by model, nano-dollars; the amount to reserve."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One call's decision, and what is the call's own."""
 
     made: Made
@@ -100,7 +99,15 @@ class _Frame:
     """Provider and its own model name of each permitted model."""
     day: int = -1
     caps: tuple[Cap, ...] = ()
+    open: tuple[BudgetState, ...] = ()
+    """The states of the caps while none is used up."""
     made: dict[tuple[tuple[BudgetState, ...], tuple[bool, ...]], Made] = field(default_factory=dict)
+
+    def begin(self, day: int) -> None:
+        """Take the caps of another UTC day."""
+        self.day = day
+        self.caps = caps_of(self.budgets, day)
+        self.open = _states(self.caps, lambda cap: False)
 
 
 class Chooser:
@@ -160,16 +167,10 @@ class Chooser:
         frame = self._frame(book, _facts(request, caller, headers, book, hints), caller)
         day = day_of(now_us)
         if frame.day != day:
-            frame.caps, frame.day = caps_of(frame.budgets, day), day
-        budgets = tuple(
-            BudgetState(
-                scope=cap.scope,
-                period=cap.period,
-                is_exhausted=cap in exhausted or self._budgets.is_exhausted(cap),
-                on_exhausted=cap.on_exhausted,
-            )
-            for cap in frame.caps
-        )
+            frame.begin(day)
+        budgets = frame.open
+        if exhausted or any(map(self._budgets.is_exhausted, frame.caps)):
+            budgets = _states(frame.caps, lambda cap: cap in exhausted or self._budgets.is_exhausted(cap))
         available = tuple(p is not None and p.is_available(model) for p, model in frame.upstreams)
         made = frame.made.get((budgets, available))
         if made is None:
@@ -237,6 +238,13 @@ class Chooser:
             max_output_tokens=constraints.max_output_tokens,
             max_choices=constraints.max_choices,
         )
+
+
+def _states(caps: Iterable[Cap], is_exhausted: Callable[[Cap], bool]) -> tuple[BudgetState, ...]:
+    return tuple(
+        BudgetState(scope=cap.scope, period=cap.period, is_exhausted=is_exhausted(cap), on_exhausted=cap.on_exhausted)
+        for cap in caps
+    )
 
 
 def _known_workloads(book: Rulebook) -> frozenset[str]:

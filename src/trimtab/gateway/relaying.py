@@ -72,8 +72,7 @@ class Relay:
         headers.append((b"content-length", str(len(body)).encode()))
         if flow.cost_nano_usd is not None:
             headers.append((b"x-trimtab-cost-usd", f"{from_nano_usd(flow.cost_nano_usd):f}".encode()))
-        await reply.start(response.status, headers)
-        await reply.send(body, more=False)
+        await reply.whole(response.status, headers, body)
 
     async def _stream(self, flow: Flow, card: ModelCard, response: UpstreamResponse, reply: Reply) -> None:
         """Forward each chunk as it comes; the head waits for the first one, so both leave together."""

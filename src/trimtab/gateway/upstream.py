@@ -1,14 +1,14 @@
 """What the gateway asks of a provider. Implementations live in ``trimtab.providers``; all run one shared suite."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from trimtab.core import Api
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One try at one model. ``body`` is in the caller's wire form with ``model`` already the provider's own name."""
 
     api: Api

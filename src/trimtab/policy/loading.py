@@ -34,6 +34,7 @@ class Policy:
         """Sorted keys, no white space, defaults left out: the same bytes for the same policy."""
         self.version = hashlib.sha256(self.canonical_json).hexdigest()
         self._bound: tuple[Pool, BoundPolicy] | None = None
+        self._labels: dict[tuple[str, str], int | None] = {}
 
     @property
     def name(self) -> str:
@@ -57,7 +58,11 @@ class Policy:
 
     def label_for(self, app: str, workload: str) -> int | None:
         """Return the strictest sensitivity that the organisation, the app or the workload declares, or ``None``."""
-        return folding.label_of(self.compiled.scopes_of(app, workload))
+        compiled = self.compiled
+        key = (app if app in compiled.apps else "", workload if workload in compiled.workloads else "")
+        if key not in self._labels:
+            self._labels[key] = folding.label_of(compiled.scopes_of(*key))
+        return self._labels[key]
 
 
 def canonical_json(document: Document) -> bytes:

@@ -1,10 +1,10 @@
 """uvicorn's httptools protocol with a deadline on the request's head, and word of a client that leaves."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 CONNECTION = "trimtab.connection"
 """Where a request's ASGI scope carries its :class:`GuardedProtocol`, among the extensions."""
@@ -27,6 +27,39 @@ class GuardedProtocol(HttpToolsProtocol):
     def is_body_whole(self) -> bool:
         """Whether the newest request's body has arrived to its end."""
         return not self.cycle.more_body
+
+    async def respond(
+        self, scope: MutableMapping[str, Any], status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Send a whole answer in one write; return ``False`` when it must go through ASGI's ``send`` instead.
+
+        uvicorn looks at every header with two regular expressions and writes head and body apart, which takes as long
+        as reading the request. Headers that come here are made or cleaned by Trimtab.
+
+        Args:
+            scope: Of the request that is answered.
+            status: HTTP status.
+            headers: With the body's length.
+            body: All of it.
+        """
+        cycle = self.cycle
+        if cycle.scope is not scope or cycle.response_started:  # a pipelined request came meanwhile
+            return False
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return True
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(parts))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it
         """Start the head's deadline."""

@@ -110,7 +110,7 @@ class DataPlane:
             return
         api = _CALLS.get(scope["path"])
         headers = _known(scope["headers"])
-        reply = _AsgiReply(send)
+        reply = _AsgiReply(scope, send)
         try:
             if api is not None:
                 await self._call(api, scope, headers, receive, reply)
@@ -251,13 +251,21 @@ class _ClientGone(Exception):
 
 
 class _AsgiReply:
-    """A reply over ASGI's ``send``."""
+    """A reply over ASGI's ``send``, or straight to the connection for an answer in one piece."""
 
-    __slots__ = ("_send", "is_started")
+    __slots__ = ("_scope", "_send", "is_started")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
         self._send = send
         self.is_started = False
+
+    async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        self.is_started = True
+        connection: GuardedProtocol = self._scope["extensions"][CONNECTION]
+        if not await connection.respond(self._scope, status, headers, body):
+            await self.start(status, headers)
+            await self.send(body, more=False)
 
     async def start(self, status: int, headers: Sequence[Header]) -> None:
         self.is_started = True

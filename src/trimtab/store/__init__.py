@@ -11,7 +11,7 @@ from trimtab.store.feedback import FeedbackStore
 from trimtab.store.filters import CallFilter
 from trimtab.store.importer import Importer
 from trimtab.store.journal import Journal
-from trimtab.store.keys import KeyStore, StoredKey, secret_digest
+from trimtab.store.keys import KeyStore, StoredKey
 from trimtab.store.migrating import migrate, open_database
 from trimtab.store.policies import PolicyStore, PolicyVersion
 from trimtab.store.reader import CallReader
@@ -49,5 +49,4 @@ __all__ = [
     "migrate",
     "open_database",
     "prune",
-    "secret_digest",
 ]

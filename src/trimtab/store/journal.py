@@ -7,7 +7,7 @@ the spool. While the database is away, calls pile up in memory to a bound, and i
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -108,28 +108,16 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="trimtab-journal", daemon=True)
         self._thread.start()
 
-    def record(self, entry: JournalEntry) -> None:
-        """Take a call. Waits for no disk and no database."""
-        has_bodies = entry.request_body is not None or entry.response_body is not None
-        lean = JournalEntry(call=entry.call, decision=entry.decision) if has_bodies else entry
-        if entry.call.store_mode == StoreMode.NONE:
-            entry = lean
+    def record(self, *entries: JournalEntry) -> None:
+        """Take calls, together in one write to the spool. Waits for no disk and no database."""
+        leans = [_without_bodies(entry) for entry in entries]
         with self._changed:
             batch = self._waiting
-            is_spooled = self._append(batch, lean)
-            if len(batch.entries) < self._queue_rows and not (batch.is_cut and is_spooled):
-                if entry is not lean:
-                    entry = self._with_room_for_bodies(batch, entry, lean)
-                batch.entries.append((entry, is_spooled))
-            elif is_spooled:
-                batch.is_cut = True
-            else:
-                self._drop()
-                return
-            batch.n_taken += 1
-            self._n_recorded += 1
-            self._remember(lean)
-            if len(batch.entries) == self._flush_rows:
+            n_before = len(batch.entries)
+            is_spooled = self._append(batch, leans)
+            for entry, lean in zip(entries, leans, strict=True):
+                self._take_in(batch, entry, lean, is_spooled=is_spooled)
+            if n_before < self._flush_rows <= len(batch.entries):
                 self._changed.notify_all()
 
     def knows_decision(self, digest: str) -> bool:
@@ -204,18 +192,34 @@ class Journal:
 
     # Taking, under the condition's lock.
 
-    def _append(self, batch: _Batch, lean: JournalEntry) -> bool:
+    def _append(self, batch: _Batch, leans: Sequence[JournalEntry]) -> bool:
         if batch.segment is None:
             return False
         if self._spool_bytes >= self._spool_cap_bytes:
             self._spool_problem = f"the spool has reached its cap of {self._spool_cap_bytes} bytes"
             return False
         try:
-            self._spool_bytes += batch.segment.append(lean)
+            self._spool_bytes += batch.segment.append(*leans)
         except OSError as exc:
             self._spool_problem = f"the spool cannot be written: {exc.strerror}"
             return False
         return True
+
+    def _take_in(self, batch: _Batch, entry: JournalEntry, lean: JournalEntry, *, is_spooled: bool) -> None:
+        if len(batch.entries) < self._queue_rows and not (batch.is_cut and is_spooled):
+            if entry.call.store_mode == StoreMode.NONE:
+                entry = lean
+            elif entry is not lean:
+                entry = self._with_room_for_bodies(batch, entry, lean)
+            batch.entries.append((entry, is_spooled))
+        elif is_spooled:
+            batch.is_cut = True
+        else:
+            self._drop()
+            return
+        batch.n_taken += 1
+        self._n_recorded += 1
+        self._remember(lean)
 
     def _with_room_for_bodies(self, batch: _Batch, entry: JournalEntry, lean: JournalEntry) -> JournalEntry:
         size = len(entry.request_body or b"") + len(entry.response_body or b"")
@@ -386,6 +390,12 @@ class Journal:
     def _forget_mark(self, owner: str) -> None:
         with self._database.writing() as connection:
             connection.execute(spool_marks.delete().where(spool_marks.c.owner == owner))
+
+
+def _without_bodies(entry: JournalEntry) -> JournalEntry:
+    if entry.request_body is None and entry.response_body is None:
+        return entry
+    return JournalEntry(call=entry.call, decision=entry.decision)
 
 
 def _chunks(entries: Iterable[JournalEntry], size: int) -> Iterator[list[JournalEntry]]:

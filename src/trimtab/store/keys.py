@@ -1,7 +1,5 @@
 """Virtual keys: made once, shown once, kept as a keyed hash."""
 
-import hashlib
-import hmac
 import secrets as random
 import zlib
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from trimtab.core import Clock
 from trimtab.core.errors import NotFound
+from trimtab.core.secret_hash import secret_digest
 from trimtab.store.audit import AuditLog
 from trimtab.store.database import Database
 from trimtab.store.rows import clean
@@ -64,11 +63,6 @@ def is_well_formed(secret: str) -> bool:
     """Return whether the checksum fits: a mistyped secret, or what only looks like one, is seen without a look-up."""
     body, check = secret[len(MARK) : -_CHECK_DIGITS], secret[-_CHECK_DIGITS:]
     return secret.startswith(MARK) and len(body) == _RANDOM_DIGITS and secret.isascii() and _check_of(body) == check
-
-
-def secret_digest(pepper: bytes, secret: str) -> str:
-    """Return what a secret is stored and found under: HMAC-SHA256 over all of it, as a hex digest."""
-    return hmac.new(pepper, secret.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
 
 class KeyStore:

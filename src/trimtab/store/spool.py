@@ -44,26 +44,25 @@ class Segment:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._is_torn = False
 
-    def append(self, entry: JournalEntry) -> int:
-        """Write one record and return its size in bytes.
+    def append(self, *entries: JournalEntry) -> int:
+        """Write records, all of them or none, and return their size in bytes.
 
         Raises:
-            OSError: it could not be written whole; what was there before still can be read.
+            OSError: they could not be written whole; what was there before still can be read.
         """
         if self._is_torn:
             raise OSError(5, "the segment ends in a torn record")
-        body = _encoder.encode(entry)
-        record = _HEAD.pack(len(body), zlib.crc32(body)) + body
+        records = b"".join(map(_record_of, entries))
         try:
-            n_written = os.write(self._file, record)
+            n_written = os.write(self._file, records)
         except OSError:
             self._cut()
             raise
-        if n_written != len(record):
+        if n_written != len(records):
             self._cut()
-            raise OSError(28, "no room for the record")
+            raise OSError(28, "no room for the records")
         self.n_bytes += n_written
-        self.n_records += 1
+        self.n_records += len(entries)
         return n_written
 
     def sync(self) -> None:
@@ -82,6 +81,11 @@ class Segment:
             os.ftruncate(self._file, self.n_bytes)
         except OSError:
             self._is_torn = True
+
+
+def _record_of(entry: JournalEntry) -> bytes:
+    body = _encoder.encode(entry)
+    return _HEAD.pack(len(body), zlib.crc32(body)) + body
 
 
 def read_segment(path: Path, *, skip: int = 0) -> Iterator[JournalEntry]:

@@ -132,6 +132,13 @@ def _provider(config: ProviderConfig) -> Finding:
             message=f"{config.api_key_env} is not set.",
             hint="Export the key in the environment that starts `trimtab serve`.",
         )
+    if config.api_key_file is not None and not os.access(config.api_key_file, os.R_OK):
+        return Finding(
+            subject=subject,
+            verdict="failed",
+            message=f"the key file {config.api_key_file} cannot be read.",
+            hint="It must be readable by the user that runs `trimtab serve`.",
+        )
     if config.base_url is None:
         return Finding(subject=subject, verdict="ok", message="reads recorded outcomes")
     return _reach(subject, config.base_url)

@@ -1,5 +1,6 @@
-"""Where a worker's finished calls go: the journal, or nowhere."""
+"""Where a worker's finished calls go: the journal, a few at a time, or nowhere."""
 
+import asyncio
 from typing import Protocol
 
 from trimtab.core import Clock, JournalEntry
@@ -29,6 +30,50 @@ class Recording(Protocol):
     def close(self) -> bool:
         """Write what waits; return whether all of it is booked."""
         ...
+
+
+class Gathered:
+    """Hands calls to the journal a few at a time: a write to the spool costs more than everything else about it.
+
+    A call waits here for at most ``WAIT_S``, which is part of the flush interval that a killed process may lose.
+
+    Args:
+        journal: Where they go.
+    """
+
+    WAIT_S = 0.005
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: list[JournalEntry] = []
+
+    def record(self, entry: JournalEntry) -> None:
+        """Take a call; must be called in the event loop."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(self.WAIT_S, self._hand_on)
+        self._waiting.append(entry)
+
+    def knows_decision(self, digest: str) -> bool:
+        """Return whether the decision of that digest went through the journal today."""
+        return self._journal.knows_decision(digest)
+
+    def recover(self) -> int:
+        """Book what dead workers left behind; return how many calls."""
+        return self._journal.recover()
+
+    def degraded_reason(self) -> str | None:
+        """Return what keeps calls from being written as they should, or ``None``."""
+        return self._journal.degraded_reason()
+
+    def close(self) -> bool:
+        """Write what waits; return whether all of it is booked."""
+        self._hand_on()
+        return self._journal.close()
+
+    def _hand_on(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._journal.record(*waiting)
 
 
 class NoJournal:
@@ -63,7 +108,7 @@ def build_recording(settings: Settings, database: Database, *, worker: str, cloc
     journal = settings.journal
     if not journal.enabled:
         return NoJournal()
-    return Journal(
+    written = Journal(
         database,
         settings.data_dir / "spool",
         worker=worker,
@@ -73,3 +118,4 @@ def build_recording(settings: Settings, database: Database, *, worker: str, cloc
         spool_cap_bytes=journal.spool_cap_bytes,
         durability=journal.durability,
     )
+    return Gathered(written)

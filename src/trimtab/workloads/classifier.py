@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
 
 from trimtab.core import STRICTEST, Sensitivity
 from trimtab.core.errors import ConfigurationError, InvalidRequest
@@ -17,10 +20,11 @@ from trimtab.workloads.tasks import CLASS_OF_TASK, TaskType, WorkloadClass, task
 
 _NAME = re.compile(NAME_PATTERN)
 _MODEL_PREFIX = "workload/"
+_LEVELS = tuple(Sensitivity)
+"""By number; calling the enumeration takes a microsecond."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification:
+class Classification(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of call it is."""
 
     workload: str
@@ -28,12 +32,15 @@ class Classification:
     task_type: TaskType
     sensitivity: Sensitivity
     shape: RequestShape
-    reasons: tuple[str, ...]
-    """One sentence each for workload, task type and sensitivity; no content of the call."""
+    _why: tuple[Callable[[], str], ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One sentence each for workload, task type and sensitivity; no content of the call. Put together on demand."""
+        return tuple(why() for why in self._why)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """One call as match rules see it."""
 
     request: WireRequest
@@ -43,6 +50,7 @@ class _Seen:
 
 
 _Check = Callable[[_Seen], bool]
+_Reason = Callable[[], str]
 
 
 class Classifier:
@@ -64,7 +72,7 @@ class Classifier:
                 )
             self._by_name[config.name] = config
         self._rules = [
-            (config, f"match[{index}]", _checks_of(rule))
+            (config.name, f"match[{index}]", _checks_of(rule))
             for config in configs
             for index, rule in enumerate(config.match)
         ]
@@ -82,11 +90,11 @@ class Classifier:
                 that is read has the wrong type.
         """
         seen = _Seen(request, hints.app, task_type_of(request), shape_of(request))
-        workload, why = self._workload_of(seen, hints)
+        workload, why_workload = self._workload_of(seen, hints)
         config = self._by_name.get(workload)
-        task_type, why_task = seen.task_type, "recognised by rule"
+        task_type, how = seen.task_type, "recognised by rule"
         if config is not None and config.task_type is not None:
-            task_type, why_task = config.task_type, "as the workload is configured"
+            task_type, how = config.task_type, "as the workload is configured"
         declared = config.workload_class if config is not None else None
         sensitivity, why_sensitivity = _sensitivity_of(request, hints, workload, config)
         return Classification(
@@ -95,21 +103,30 @@ class Classifier:
             task_type=task_type,
             sensitivity=sensitivity,
             shape=seen.shape,
-            reasons=(why, f"Task type {task_type}, {why_task}.", why_sensitivity),
+            _why=(why_workload, lambda: f"Task type {task_type}, {how}.", why_sensitivity),
         )
 
-    def _workload_of(self, seen: _Seen, hints: CallHints) -> tuple[str, str]:
+    def _workload_of(self, seen: _Seen, hints: CallHints) -> tuple[str, _Reason]:
         if hints.workload is not None:
-            return _checked_name(hints.workload, "x-trimtab-workload"), "Named in header x-trimtab-workload."
+            return _checked_name(hints.workload, "x-trimtab-workload"), lambda: "Named in header x-trimtab-workload."
         if seen.request.model.startswith(_MODEL_PREFIX):
-            return _checked_name(seen.request.model.removeprefix(_MODEL_PREFIX), "model"), "Named in field model."
-        for config, rule, checks in self._rules:
+            return _checked_name(
+                seen.request.model.removeprefix(_MODEL_PREFIX), "model"
+            ), lambda: "Named in field model."
+        for name, rule, checks in self._rules:
             if all(check(seen) for check in checks):
-                return config.name, f"Rule {config.name}.{rule} fits."
-        system_text = seen.request.system_text
-        if not system_text:
-            return UNCLASSIFIED, "No rule fits, and there is no system prompt to recognise such calls by."
-        return UNCLASSIFIED, f"No rule fits; `system_fingerprint: {fingerprint(system_text)}` would catch such calls."
+                return name, partial(_rule_fits, name, rule)
+        return UNCLASSIFIED, lambda: _no_rule_fits(seen.request.system_text)
+
+
+def _rule_fits(name: str, rule: str) -> str:
+    return f"Rule {name}.{rule} fits."
+
+
+def _no_rule_fits(system_text: str) -> str:
+    if not system_text:
+        return "No rule fits, and there is no system prompt to recognise such calls by."
+    return f"No rule fits; `system_fingerprint: {fingerprint(system_text)}` would catch such calls."
 
 
 def _checked_name(name: str, source: str) -> str:
@@ -124,21 +141,27 @@ def _checked_name(name: str, source: str) -> str:
 
 def _sensitivity_of(
     request: WireRequest, hints: CallHints, workload: str, config: WorkloadConfig | None
-) -> tuple[Sensitivity, str]:
-    labels = (
-        ("call", hints.sensitivity),
-        ("app", hints.app_sensitivity),
-        ("policy", hints.policy_sensitivity(workload)),
-        ("workload", config.sensitivity_level if config is not None else None),
+) -> tuple[Sensitivity, _Reason]:
+    """Return the strictest of the labels given, raised by what the content holds; the strictest of all without one."""
+    label, source = -1, ""
+    for level, who in (
+        (hints.sensitivity, "call"),
+        (hints.app_sensitivity, "app"),
+        (hints.policy_sensitivity(workload), "policy"),
+        (config.sensitivity_level if config is not None else None, "workload"),
+    ):
+        if level is not None and level > label:
+            label, source = level, who
+    if label < 0:
+        return STRICTEST, lambda: f"Sensitivity {STRICTEST.label}: nobody gave a label, so the strictest holds."
+    given = _LEVELS[label]
+    level, kind = detected_sensitivity(request.body, given)
+    if kind is None:
+        return level, lambda: f"Sensitivity {level.label}: the {source}'s label."
+    return (
+        level,
+        lambda: f"Sensitivity {level.label}: the content holds {kind}; the {source}'s label was {given.label}.",
     )
-    given = [(Sensitivity(level), source) for source, level in labels if level is not None]
-    if not given:
-        return STRICTEST, f"Sensitivity {STRICTEST.label}: nobody gave a label, so the strictest holds."
-    label, source = max(given, key=lambda one: one[0])
-    level, kind = detected_sensitivity(request.body, label)
-    if kind is not None:
-        return level, f"Sensitivity {level.label}: the content holds {kind}; the {source}'s label was {label.label}."
-    return level, f"Sensitivity {level.label}: the {source}'s label."
 
 
 def _checks_of(rule: MatchRule) -> tuple[_Check, ...]:

@@ -26,7 +26,7 @@ class MatchRule(_Section):
     requested_model: str | None = None
     """Glob on the model the caller asked for."""
     system_fingerprint: str | None = Field(default=None, pattern=r"^[0-9a-f]{12}$")
-    """Fingerprint of the system prompt, as `trimtab explain` shows it."""
+    """Fingerprint of the system prompt, as ``trimtab.workloads.fingerprint`` returns it."""
     system_prefix: str | None = Field(default=None, min_length=1)
     """What the system prompt begins with, leading white space aside."""
     system_regex: str | None = Field(default=None, min_length=1, max_length=2_000)

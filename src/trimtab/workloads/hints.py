@@ -1,11 +1,11 @@
 """What is known of a call beside its body."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallHints:
+class CallHints(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls, and what they and the configuration say about the call."""
 
     app: str

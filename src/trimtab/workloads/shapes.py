@@ -1,13 +1,12 @@
 """The countable side of a request, in steps so coarse that equal-looking calls look equal."""
 
-from dataclasses import dataclass
+import msgspec
 
 from trimtab.core import Api
 from trimtab.core.messages import WireRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestShape:
+class RequestShape(msgspec.Struct, frozen=True, kw_only=True):
     """What can be counted in a request without understanding it."""
 
     n_tools: int

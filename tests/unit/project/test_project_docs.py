@@ -71,6 +71,52 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     assert [page.name for page in pages if loads.search(page.read_text())] == []
 
 
+def test_every_room_has_its_line_under_the_drawing() -> None:
+    page = (DOCS / "explanation/architecture.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| .+ \|$", page, re.MULTILINE)
+
+    assert sorted(listed) == sorted(path.parent.name for path in (ROOT / "src/trimtab").glob("*/__init__.py"))
+
+
+def test_every_setting_has_a_meaning() -> None:
+    rows = [line for line in (DOCS / "reference/settings.md").read_text().splitlines() if line.startswith("| `")]
+
+    assert len(rows) > 80
+    assert [row for row in rows if not row.split(" | ")[-1].rstrip(" |")] == []
+
+
+@pytest.mark.parametrize("folder", ["how-to", "reference"])
+def test_the_index_of_a_folder_lists_every_page_of_it(folder: str) -> None:
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / folder / "index.md").read_text()))
+
+    assert listed == {page.name for page in (DOCS / folder).glob("*.md")} - {"index.md"}
+
+
+@pytest.mark.parametrize("folder", ["explanation", "tutorials"])
+def test_the_first_page_leads_to_every_page_of_a_folder_without_an_index(folder: str) -> None:
+    listed = set(re.findall(rf"\]\({folder}/([\w-]+\.md)\)", (DOCS / "index.md").read_text()))
+
+    assert listed == {page.name for page in (DOCS / folder).glob("*.md")}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_of_the_pages_outside_the_site_lead_somewhere(name: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / name).read_text())
+
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_no_page_names_a_file_of_the_sources_that_is_not_there() -> None:
+    named = re.compile(r"`((?:src|tests|scripts|docs|benchmarks|requirements)/[\w./-]+\.\w+)`")
+    missing = {
+        f"{page.name}: {path}"
+        for page in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
+        for path in named.findall(page.read_text())
+        if "NNNN" not in path and not (ROOT / path).exists()
+    }
+    assert missing == set()
+
+
 def test_the_tutorials_blocks_are_found() -> None:
     from tests.support.tutorial import blocks_of
 
