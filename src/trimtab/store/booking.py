@@ -63,6 +63,7 @@ class Ledger:
         worker: str | None = None,
         mark: Mark | None = None,
         by_id_alone: bool = False,
+        are_new: bool = False,
     ) -> Booked:
         """Write a batch.
 
@@ -72,14 +73,32 @@ class Ledger:
             mark: Progress of the spool the entries came from.
             by_id_alone: Find a call that is there under another day too, as an import needs that gives a log's rows
                 other times than last time.
+            are_new: The calls were just made, so they are looked for only if the database says that one is there.
 
         Raises:
             RowRefused: an entry can never be stored; nothing of the batch was.
             StoreError: the database failed; nothing of the batch was written.
         """
         prepared = [self._prepared(entry) for entry in entries]
+        if are_new:
+            try:
+                return self._write(prepared, lambda _: prepared, worker, mark)
+            except RowRefused:
+                log.debug("a batch holds a call that is stored already, or one that cannot be")
+        return self._write(
+            prepared, lambda connection: _without_seen(connection, prepared, by_id_alone=by_id_alone), worker, mark
+        )
+
+    def _write(
+        self,
+        prepared: Sequence["_Prepared"],
+        choose: Callable[[Connection], Sequence["_Prepared"]],
+        worker: str | None,
+        mark: Mark | None,
+    ) -> Booked:
+        """Write what is chosen of the batch, in one transaction."""
         with self._database.writing() as connection:
-            new = _without_seen(connection, prepared, by_id_alone=by_id_alone)
+            new = choose(connection)
             if not self._database.is_sqlite:
                 make_days(connection, {p.day for p in new if p.row is not None})
             self._write_rows(connection, [p for p in new if p.row is not None])
@@ -169,13 +188,8 @@ class Ledger:
                 spent[scope, day_of(call.started_at_us)] += costs[spender]
         if not spent:
             return
-        add = self._database.insert(spend_day)
-        connection.execute(
-            add.on_conflict_do_update(
-                index_elements=["scope", "day"], set_={"nano_usd": spend_day.c.nano_usd + add.excluded.nano_usd}
-            ),
-            [{"scope": scope, "day": day, "nano_usd": amount} for (scope, day), amount in sorted(spent.items())],
-        )
+        rows = [(scope, day, amount) for (scope, day), amount in sorted(spent.items())]
+        self._database.add_rows(connection, spend_day, rows)
         _shrink_leases(connection, worker, spent)
 
     def _write_mark(self, connection: Connection, mark: Mark) -> None:
@@ -223,25 +237,27 @@ def _stored(connection: Connection, ids: list[str], days: list[int] | None) -> I
     return iter(connection.execute(query, {"ids": ids, "days": days}).scalars())
 
 
+_LEFT = leases.c.amount_nano_usd - bindparam("booked")
+_SHRINK = (
+    leases.update()
+    .where(
+        leases.c.worker == bindparam("of_worker"),
+        leases.c.scope == bindparam("of_scope"),
+        leases.c.period == bindparam("of_period"),
+        leases.c.first_day == bindparam("from_day"),
+    )
+    .values(amount_nano_usd=case((_LEFT > 0, _LEFT), else_=0))
+)
+
+
 def _shrink_leases(connection: Connection, worker: str, spent: dict[tuple[str, int], int]) -> None:
     """Take what is now in the ledger out of the worker's leases, in the same transaction: nothing counts twice."""
-    left = leases.c.amount_nano_usd - bindparam("booked")
-    statement = (
-        leases.update()
-        .where(
-            leases.c.worker == bindparam("of_worker"),
-            leases.c.scope == bindparam("of_scope"),
-            leases.c.period == bindparam("of_period"),
-            leases.c.first_day == bindparam("from_day"),
-        )
-        .values(amount_nano_usd=case((left > 0, left), else_=0))
-    )
     rows = [
         {"of_worker": worker, "of_scope": scope, "of_period": period, "from_day": first, "booked": amount}
         for (scope, day), amount in spent.items()
         for period, first in (("day", day), ("month", month_start(day)))
     ]
-    connection.execute(statement, rows)
+    connection.execute(_SHRINK, rows)
 
 
 def load_decision(connection: Connection, digest: str) -> bytes | None:

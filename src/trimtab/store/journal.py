@@ -322,7 +322,7 @@ class Journal:
         while batch.entries:
             chunk = batch.entries[: self._flush_rows]
             n_booked = batch.n_booked + sum(is_spooled for _, is_spooled in chunk)
-            self._book_chunk([entry for entry, _ in chunk], self._worker, self._mark(batch, n_booked))
+            self._book_chunk([entry for entry, _ in chunk], self._worker, self._mark(batch, n_booked), are_new=True)
             batch.n_booked = n_booked
             del batch.entries[: len(chunk)]
         if batch.segment is None or not batch.is_cut:
@@ -336,10 +336,12 @@ class Journal:
         """Return how far the batch's segment will be booked; without a segment the last one's mark stands."""
         return None if batch.segment is None else Mark(self._spool.owner, batch.number, n_booked)
 
-    def _book_chunk(self, entries: list[JournalEntry], worker: str, mark: Mark | None) -> None:
+    def _book_chunk(
+        self, entries: list[JournalEntry], worker: str, mark: Mark | None, *, are_new: bool = False
+    ) -> None:
         """Book a chunk; when the database refuses a row for good, book the others one by one."""
         try:
-            self._ledger.book(entries, worker=worker, mark=mark)
+            self._ledger.book(entries, worker=worker, mark=mark, are_new=are_new)
             return
         except RowRefused:
             log.warning("a batch was refused; its calls are booked one by one")

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from trimtab.core import US_PER_HOUR, CallRecord
 from trimtab.store.database import Database
 from trimtab.store.rows import clean, to_us
-from trimtab.store.tables import ROLLUP_KEYS, ROLLUP_SUMS, quality_sums, rollup_day, rollup_hour
+from trimtab.store.tables import ROLLUP_SUMS, quality_sums, rollup_day, rollup_hour
 
 Cell = tuple[int, str, str, str, str, str]
 """Period, then ``ROLLUP_KEYS``."""
@@ -38,19 +38,14 @@ def add_totals(database: Database, connection: Connection, calls: Iterable[CallR
     days: defaultdict[Cell, list[int]] = defaultdict(lambda: [0] * len(ROLLUP_SUMS))
     for (hour, *key), sums in hours.items():
         _add_to(days[(hour // 24, *key)], sums)  # type: ignore[index]  # mypy forgets how many a star holds
-    _add(database, connection, rollup_day, _rows("day", days))
-    _add(database, connection, rollup_hour, _rows("hour", hours))
+    database.add_rows(connection, rollup_day, _rows(days))
+    database.add_rows(connection, rollup_hour, _rows(hours))
     add_quality(database, connection, quality)
 
 
 def add_quality(database: Database, connection: Connection, grades: dict[QualityCell, list[float]]) -> None:
     """Add ``[n, total, total of squares]`` to the sums of (workload, model, source)."""
-    names = ("n", "total", "total_of_squares")
-    rows = [
-        dict(zip(("workload", "model", "source"), cell, strict=True)) | dict(zip(names, sums, strict=True))
-        for cell, sums in sorted(grades.items())
-    ]
-    _add(database, connection, quality_sums, rows)
+    database.add_rows(connection, quality_sums, [(*cell, *sums) for cell, sums in sorted(grades.items())])
 
 
 def _sums_of(call: CallRecord) -> tuple[int, ...]:
@@ -72,20 +67,6 @@ def _add_to(sums: list[int], more: Sequence[int]) -> None:
         sums[index] += amount
 
 
-def _rows(period: str, cells: Mapping[Cell, list[int]]) -> list[dict[str, Any]]:  # Any: text keys and integer sums
+def _rows(cells: Mapping[Cell, list[int]]) -> list[tuple[Any, ...]]:  # Any: text keys and integer sums
     """Return the cells as rows, in one order for all writers. Two names that are stored alike become two rows."""
-    rows: list[dict[str, Any]] = []
-    for cell, sums in sorted(cells.items()):
-        names = dict(zip(ROLLUP_KEYS, (clean(name) for name in cell[1:]), strict=True))
-        rows.append({period: cell[0], **names, **dict(zip(ROLLUP_SUMS, sums, strict=True))})
-    return rows
-
-
-def _add(database: Database, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows, or add their sums to those that are there."""
-    if not rows:
-        return
-    keys = [column.name for column in table.primary_key]
-    insert = database.insert(table)
-    sums = {c.name: table.c[c.name] + insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=sums), rows)
+    return [(cell[0], *map(clean, cell[1:]), *sums) for cell, sums in sorted(cells.items())]
