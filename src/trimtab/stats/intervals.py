@@ -28,6 +28,11 @@ def wilson_interval(passes: int, trials: int, *, confidence: float = 0.95) -> In
     Raises:
         ValueError: ``trials`` is 0, so no rate exists, or ``passes`` lies outside it.
 
+    Example:
+        >>> lower, upper = wilson_interval(81, 263)
+        >>> round(lower, 4), round(upper, 4)
+        (0.2553, 0.3662)
+
     Source:
         Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212.
     """
