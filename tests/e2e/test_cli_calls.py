@@ -77,7 +77,7 @@ def test_calls_are_listed_newest_first_with_everything_a_person_asks_for(cli: Cl
         "ok",
         "1,200",
         "30",
-        "$0.001000",
+        "$0.001",
         "812 ms",
     ]
     assert oldest[0] == _id(1)
@@ -203,7 +203,7 @@ def test_workloads_show_volume_cost_and_quality_with_its_interval(cli: Cli) -> N
 def test_the_table_of_workloads_says_the_same(cli: Cli) -> None:
     rows = cli("workloads", "list").rows()
 
-    assert rows[0] == ["faq", "4", "$0.01100", "0", "local:small", "50.0 %", "1.000 [0.342, 1.000] (n = 2)"]
+    assert rows[0] == ["faq", "4", "$0.011", "0", "local:small", "50.0 %", "1.000 [0.342, 1.000] (n = 2)"]
     assert ["code", "1", "unpriced", "1", "local:small", "100.0 %", "not measured"] in rows
     assert cli("workloads", "show", "code").out.startswith("code: 1 call, unpriced and 1 unpriced\n")
 

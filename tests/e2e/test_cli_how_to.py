@@ -22,12 +22,22 @@ def _followed(name: str, folder: Path) -> str:
     [
         # 1,200 and 40 tokens at $0.15 and $0.60 a million; 5,200 and 300 at $2.50 and $10: $0.000204 + $0.016.
         ("import-calls", ["2 calls stored", "cost $0.01620 over 2 calls", "contracts", "$0.01305"]),
-        ("try-a-policy", ["split.yaml", "$0.02200", "1.000 [0.439, 1.000] (n = 3)", "0 errors"]),
+        ("try-a-policy", ["split.yaml", "$0.022", "1.000 [0.439, 1.000] (n = 3)", "0 errors"]),
         ("keys-and-limits", ["web-shop", "120 calls/min, $5.00/day, $100.00/month", "revoked", "intact: "]),
-        ("explain-a-choice", ["contracts: 2 calls, $0.05000", "Decided now for the usual call", "Chosen      nobody"]),
+        (
+            "explain-a-choice",
+            ["contracts: 2 calls, all imported, $0.05000", "Decided now for the usual call", "Chosen      nobody"],
+        ),
     ],
 )
 def test_a_how_to_does_what_it_says(name: str, said: list[str], tmp_path: Path) -> None:
     printed = _followed(name, tmp_path)
 
     assert [text for text in said if text not in printed] == [], printed
+
+
+def test_the_library_prints_what_its_page_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/use-as-a-library.md").read_text()
+    shown = [part.split("```")[0] for part in page.split("```text\n")[1:]]
+
+    assert _followed("use-as-a-library", tmp_path) == "\n".join(shown)

@@ -172,8 +172,8 @@ def test_the_table_of_a_simulation_says_the_same_and_what_it_rests_on(cli: Cli) 
     said = cli("policy", "simulate", "large.yaml", "--workload", "dev")
 
     rows = said.rows()
-    assert rows[1][:5] == ["recorded", "3", "0", "$0.003000", "0"]
-    assert rows[2][:5] == ["large.yaml", "3", "0", "$0.03000", "0"]
+    assert rows[1][:5] == ["recorded", "3", "0", "$0.003", "0"]
+    assert rows[2][:5] == ["large.yaml", "3", "0", "$0.030", "0"]
     assert ["large.yaml", "local:large", "3", "100.0 %"] in rows
     assert "3 calls go to a model that nobody graded" in said.err
 

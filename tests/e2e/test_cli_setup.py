@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.cli import Cli, command_line
-from tests.support.service import run_cli
+from tests.support.service import run_cli, running, write_config
 
 CONFIG = """
 data_dir: data
@@ -92,6 +92,25 @@ def test_doctor_looks_and_changes_nothing(cli: Cli) -> None:
     assert list(Path().iterdir()) == []
 
 
+def test_doctor_says_when_the_data_directory_cannot_be_made(cli: Cli) -> None:
+    Path("file").touch()
+    Path("trimtab.yaml").write_text("data_dir: file/data\n")
+
+    assert _verdicts(cli, "doctor", expect=1)["data directory"] == "failed"
+
+
+def test_a_policy_file_that_is_no_text_is_a_finding(cli: Cli) -> None:
+    Path("trimtab.yaml").write_text("policy_file: policy.yaml\n")
+    Path("policy.yaml").write_bytes(b"\x80")
+
+    assert "it is not UTF-8 text" in cli("check", expect=1).out
+
+
+def test_a_command_in_the_wrong_folder_says_what_it_makes_there(cli: Cli) -> None:
+    assert "No trimtab.yaml here, so trimtab-data is made" in cli("calls", "list").err
+    assert "No trimtab.yaml here" not in cli("calls", "list").err
+
+
 @pytest.mark.parametrize("noun", [["check"], ["doctor"], ["calls", "list"], ["serve"], ["models", "list"]])
 def test_a_misspelt_setting_suggests_the_right_one_everywhere(cli: Cli, noun: list[str]) -> None:
     Path("trimtab.yaml").write_text("data_dri: x\n")
@@ -123,6 +142,18 @@ def test_serve_says_which_port_is_taken(tmp_path: Path) -> None:
     assert f"error: Cannot listen on 127.0.0.1:{port}: " in done.stderr
     assert "choose one with --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_start_that_fails_leaves_the_admin_secret_to_the_one_that_works(tmp_path: Path) -> None:
+    recorded = {"name": "recorded", "kind": "recorded", "path": "outcomes.jsonl"}
+    write_config(tmp_path, providers=[recorded], models=[{"provider": "recorded", "model": "small"}])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "Cannot listen" in run_cli(tmp_path, "serve", "--port", str(taken.getsockname()[1]), expect=2).stderr
+    assert "no file" in run_cli(tmp_path, "serve", expect=2).stderr
+
+    (tmp_path / "outcomes.jsonl").write_text('{"prompt_id": "1", "model": "small", "score": 1}\n')
+    with running(tmp_path) as service:
+        assert service.ask("GET", "/api/keys", control=True).status == 200
 
 
 def test_without_keys_only_loopback_is_served(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.offline import guard, namespace
-from tests.support.service import environment, run_cli
+from tests.support.service import environment, run_cli, wait_until
 
 pytestmark = pytest.mark.slow
 README = Path(__file__).parents[2] / "README.md"
@@ -94,6 +94,28 @@ def test_the_demo_prints_what_the_readme_shows_and_serves_on_until_interrupted(t
         assert process.wait(30) == 0
     with pytest.raises(urllib.error.URLError):
         _status(f"{url}/readyz")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_demo_that_is_killed_takes_its_gateway_along_and_can_be_started_again(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    for _ in range(2):
+        with subprocess.Popen(
+            demo(tmp_path / "demo", "--calls", "60", "--json"), env=environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            url = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["addresses"]["url"]
+            assert _status(f"{url}/readyz") == 200
+            process.send_signal(number)
+        wait_until(lambda url=url: not _answers(url), timeout_s=20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return _status(f"{url}/readyz") == 200
+    except urllib.error.URLError:
+        return False
 
 
 def _shown_in_readme() -> set[str]:

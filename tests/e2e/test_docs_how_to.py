@@ -73,7 +73,7 @@ def test_a_move_begins_with_the_old_log(tmp_path: Path) -> None:
     imported, simulated = followed("move-from-another-gateway", tmp_path)
 
     assert "contracts" in imported
-    assert "$0.01650" in imported  # the one call of legal, as LiteLLM charged it
+    assert "$0.016500" in imported  # the one call of legal, as LiteLLM charged it
     assert "first.yaml" in simulated
 
 

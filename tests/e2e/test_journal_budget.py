@@ -19,14 +19,15 @@ COST = 7
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from tests.support.store_rig import DAY, StoppedClock, entry
+from tests.support.clock import StillClock
+from tests.support.store_rig import DAY, NOON_US, entry
 from trimtab.core import new_call_id
 from trimtab.gateway import BudgetKeeper
 from trimtab.gateway.budgets import Cap, caps_of
 from trimtab.policy import Budget
 from trimtab.store import BudgetStore, Journal, open_database
 url, spool, name = sys.argv[1:]
-database, clock = open_database(url), StoppedClock()
+database, clock = open_database(url), StillClock(NOON_US)
 keeper = BudgetKeeper(BudgetStore(database, clock), name, clock)
 journal = Journal(database, Path(spool), worker=name, flush_ms=5, flush_rows=20)
 caps = caps_of([Budget(scope="app:shop", per_day_nano_usd=40_000)], DAY)

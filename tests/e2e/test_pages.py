@@ -18,19 +18,23 @@ N_CALLS = 12
 
 @dataclass
 class Browser:
-    """Keeps the session cookie and nothing else."""
+    """Keeps the session cookie, and names its origin with a form as the last page's referrer policy lets it."""
 
     service: Service
     cookie: str = ""
+    referrer_policy: str = ""
 
     def fetch(self, method: str, path: str, body: str = "") -> tuple[int, dict[str, str], str]:
         parts = urlsplit(self.service.control_url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=30)
         headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded"}
+        if method == "POST":
+            headers["origin"] = "null" if self.referrer_policy == "no-referrer" else self.service.control_url
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         text, found = answer.read().decode(), {name.lower(): value for name, value in answer.getheaders()}
         connection.close()
+        self.referrer_policy = found["referrer-policy"]
         if "set-cookie" in found:
             self.cookie = found["set-cookie"].split(";")[0]
         return answer.status, found, text
@@ -57,6 +61,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def browser(service: Service) -> Browser:
     browser = Browser(service)
+    browser.get("/login")
     status, headers, _ = browser.fetch("POST", "/login", urlencode({"secret": service.admin_secret}))
     assert (status, headers["location"]) == (303, "/")
     return browser

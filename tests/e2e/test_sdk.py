@@ -225,6 +225,19 @@ def test_feedback_is_taken_for_own_calls_only(client: openai.OpenAI, service: Se
     assert shown["feedback"][0]["score_fraction"] == 0.5
 
 
+def test_a_feedbacks_comment_is_masked_like_a_prompt_and_its_source_is_a_name(
+    client: openai.OpenAI, service: Service
+) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="mock:good", messages=MESSAGES)
+    said: dict[str, object] = {"call_id": raw.headers["x-trimtab-call-id"], "score": 1}
+    comment = "Write to jane@example.org"
+    assert service.ask("POST", "/v1/feedback", {**said, "comment": comment, "source": "judge.v2"}).status == 202
+    shown = service.ask("GET", f"/api/calls/{said['call_id']}", control=True).json()["feedback"]
+    assert shown[0]["comment"] == "Write to [REDACTED:email]"
+    for wrong in ({"source": "a b"}, {"source": "x" * 33}, {"source": ""}, {"comment": "x" * 4001}):
+        assert service.ask("POST", "/v1/feedback", {**said, **wrong}).status == 400
+
+
 def test_attack_25_feedback_for_an_unknown_or_foreign_call_is_404_and_leaves_no_row(
     client: openai.OpenAI, service: Service
 ) -> None:
@@ -237,3 +250,15 @@ def test_attack_25_feedback_for_an_unknown_or_foreign_call_is_404_and_leaves_no_
     wait_until(lambda: service.ask("GET", "/v1/models", headers=stranger).status == 200)
     assert service.ask("POST", "/v1/feedback", {"call_id": call_id, "score": 1}, stranger).status == 404
     assert service.ask("GET", f"/api/calls/{call_id}", control=True).json()["feedback"] == []
+
+
+def test_attack_11_the_same_words_from_two_keys_are_two_calls(service: Service, upstream: MockUpstream) -> None:
+    """Nothing of one caller's answer is ever kept for another: there is no cache to poison or to read."""
+    other = json.loads(service.cli("keys", "create", "twin", "--app", "twin", "--json").stdout)["secret"]
+    wait_until(lambda: service.ask("GET", "/v1/models", headers={"authorization": f"Bearer {other}"}).status == 200)
+    n_before = len(upstream.seen)
+    answers = [service.chat("mock:good", headers=headers) for headers in ({}, {"authorization": f"Bearer {other}"})]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len(upstream.seen) == n_before + 2
+    records = [record_of(service, answer.headers["x-trimtab-call-id"]) for answer in answers]
+    assert [record["app"] for record in records] == ["default", "twin"]

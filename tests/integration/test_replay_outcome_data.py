@@ -11,8 +11,8 @@ import pytest
 from trimtab.catalog import ModelCard, Pool, PriceBook
 from trimtab.core import to_nano_usd
 from trimtab.policy import Facts, load_policy
-from trimtab.replay import Measured, Outcome, PromptOutcomes, simulate
-from trimtab.routing import Estimate
+from trimtab.replay import Outcome, PromptOutcomes, simulate
+from trimtab.routing import Estimate, Measured
 
 DATA = Path(__file__).parents[3] / "shared/data/routing/zeroeval/train.parquet"
 LARGE, SMALL = "zeroeval:gpt-4o-2024-05-13", "zeroeval:gpt-4o-mini-2024-07-18"

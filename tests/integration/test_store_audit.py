@@ -6,7 +6,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
-from tests.support.store_rig import NOON_US, StoppedClock, rows
+from tests.support.clock import StillClock
+from tests.support.store_rig import NOON_US, rows
 
 from trimtab.store import AuditLog, Database
 from trimtab.store.tables import audit, audit_head, state
@@ -17,7 +18,7 @@ Deed = Callable[[Connection], object]
 
 @pytest.fixture
 def log(database: Database) -> AuditLog:
-    return AuditLog(database, SECRET, StoppedClock())
+    return AuditLog(database, SECRET, StillClock(NOON_US))
 
 
 def write(database: Database, log: AuditLog, n_records: int = 5) -> None:
@@ -145,7 +146,7 @@ def test_promise_7_going_on_does_not_hide_what_was_done(database: Database, log:
 
 def test_promise_7_without_the_key_no_chain_verifies(database: Database, log: AuditLog) -> None:
     write(database, log, 2)
-    forger = AuditLog(database, b"another key", StoppedClock())
+    forger = AuditLog(database, b"another key", StillClock(NOON_US))
     do(
         database,
         lambda c: c.execute(delete(audit)),

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.store_rig import DAY, StoppedClock, entry, rows, spent
+from tests.support.clock import StillClock
+from tests.support.store_rig import DAY, NOON_US, entry, rows, spent
 
 from trimtab.core import US_PER_DAY
 from trimtab.store import BudgetStore, Database, Ledger
@@ -15,12 +16,12 @@ CAP = 10_000
 
 
 @pytest.fixture
-def clock() -> StoppedClock:
-    return StoppedClock()
+def clock() -> StillClock:
+    return StillClock(NOON_US)
 
 
 @pytest.fixture
-def budgets(database: Database, clock: StoppedClock) -> BudgetStore:
+def budgets(database: Database, clock: StillClock) -> BudgetStore:
     return BudgetStore(database, clock)
 
 
@@ -36,28 +37,28 @@ def test_what_others_hold_and_what_is_spent_is_not_granted(database: Database, b
     assert budgets.spent("app:shop", DAY) == 1000
 
 
-def test_a_dead_workers_lease_returns_when_it_expires(budgets: BudgetStore, clock: StoppedClock) -> None:
+def test_a_dead_workers_lease_returns_when_it_expires(budgets: BudgetStore, clock: StillClock) -> None:
     assert lease(budgets, "dead", CAP, ttl_s=60) == CAP
-    clock.us += 59_000_000
+    clock.wall_us += 59_000_000
     assert lease(budgets, "alive", 1) == 0
 
-    clock.us += 2_000_000
+    clock.wall_us += 2_000_000
     assert lease(budgets, "alive", 1) == 1
 
 
-def test_a_renewed_lease_goes_on(budgets: BudgetStore, clock: StoppedClock) -> None:
+def test_a_renewed_lease_goes_on(budgets: BudgetStore, clock: StillClock) -> None:
     lease(budgets, "a", CAP, ttl_s=60)
     for _ in range(5):
-        clock.us += 50_000_000
+        clock.wall_us += 50_000_000
         budgets.renew("a", 60)
 
     assert lease(budgets, "b", 1) == 0
 
 
-def test_a_workers_own_lease_counts_even_expired(budgets: BudgetStore, clock: StoppedClock) -> None:
+def test_a_workers_own_lease_counts_even_expired(budgets: BudgetStore, clock: StillClock) -> None:
     """Its renewals may have failed while the database was away; it holds the money all the same."""
     lease(budgets, "a", 6000, ttl_s=60)
-    clock.us += 120_000_000
+    clock.wall_us += 120_000_000
 
     assert lease(budgets, "a", CAP) == 4000
 
@@ -103,9 +104,9 @@ def test_spend_dated_outside_the_period_by_a_jumping_clock_does_not_close_it(
     assert lease(budgets, "a", CAP, period="month") == CAP
 
 
-def test_long_expired_leases_are_forgotten(database: Database, budgets: BudgetStore, clock: StoppedClock) -> None:
+def test_long_expired_leases_are_forgotten(database: Database, budgets: BudgetStore, clock: StillClock) -> None:
     lease(budgets, "dead", 10)
-    clock.us += 2 * US_PER_DAY
+    clock.wall_us += 2 * US_PER_DAY
     budgets.renew("alive", 60)
 
     assert rows(database, "leases") == []

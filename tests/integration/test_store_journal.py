@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.support.clock import StillClock
 from tests.support.store_rig import (
     DAY,
     NOON_US,
-    StoppedClock,
     assert_sums_equal_rows,
     count,
     entry,
@@ -143,7 +143,7 @@ def test_one_impossible_call_costs_only_itself(open_journal: Open, database: Dat
 
 
 def test_a_decision_is_asked_for_again_after_its_call_was_refused(open_journal: Open) -> None:
-    journal = open_journal(flush_ms=60_000, clock=StoppedClock())
+    journal = open_journal(flush_ms=60_000, clock=StillClock(NOON_US))
     journal.record(entry(b"{}", decision_digest="d", latency_ms=float("nan")))
     assert journal.knows_decision("d")
 
@@ -153,18 +153,18 @@ def test_a_decision_is_asked_for_again_after_its_call_was_refused(open_journal: 
 
 
 def test_a_decision_is_asked_for_once_a_day(open_journal: Open) -> None:
-    clock = StoppedClock()
+    clock = StillClock(NOON_US)
     journal = open_journal(clock=clock)
     assert not journal.knows_decision("d")
     journal.record(entry(b"{}", decision_digest="d"))
     assert journal.knows_decision("d")
 
-    clock.us += US_PER_DAY
+    clock.wall_us += US_PER_DAY
     assert not journal.knows_decision("d")
 
 
 def test_the_decision_of_a_call_without_record_is_never_taken_for_stored(open_journal: Open) -> None:
-    journal = open_journal(clock=StoppedClock())
+    journal = open_journal(clock=StillClock(NOON_US))
     journal.record(entry(b"{}", decision_digest="d", store_mode=StoreMode.NONE))
 
     assert not journal.knows_decision("d")
@@ -398,7 +398,7 @@ def test_two_that_recover_at_once_book_each_call_once(
 
 
 def test_booking_takes_the_spend_out_of_the_workers_leases(open_journal: Open, database: Database) -> None:
-    budgets = BudgetStore(database, StoppedClock())
+    budgets = BudgetStore(database, StillClock(NOON_US))
     granted = budgets.lease("w", "app:shop", "day", DAY, 10_000, 4000, 60)
     assert granted == 4000
     journal = open_journal()

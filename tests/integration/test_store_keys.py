@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support.store_rig import NOON_US, StoppedClock, rows
+from tests.support.clock import StillClock
+from tests.support.store_rig import NOON_US, rows
 
 from trimtab.core.errors import AuthenticationFailed, NotFound, StoreError
 from trimtab.gateway.admission import Caller, KeyRing
@@ -17,8 +18,8 @@ MakeKey = Callable[..., tuple[object, str]]
 
 
 @pytest.fixture
-def clock() -> StoppedClock:
-    return StoppedClock()
+def clock() -> StillClock:
+    return StillClock(NOON_US)
 
 
 @pytest.fixture
@@ -27,12 +28,12 @@ def secrets(tmp_path: Path) -> Secrets:
 
 
 @pytest.fixture
-def audit(database: Database, secrets: Secrets, clock: StoppedClock) -> AuditLog:
+def audit(database: Database, secrets: Secrets, clock: StillClock) -> AuditLog:
     return AuditLog(database, secrets.audit_key, clock)
 
 
 @pytest.fixture
-def keys(database: Database, secrets: Secrets, audit: AuditLog, clock: StoppedClock) -> KeyStore:
+def keys(database: Database, secrets: Secrets, audit: AuditLog, clock: StillClock) -> KeyStore:
     return KeyStore(database, secrets, audit, clock)
 
 
@@ -91,12 +92,12 @@ def test_attack_12_the_whole_secret_is_hashed_and_compared(keys: KeyStore) -> No
             ring.verify(wrong, NOON_US)
 
 
-def test_a_revoked_key_is_no_longer_active_and_stays_listed(keys: KeyStore, clock: StoppedClock) -> None:
+def test_a_revoked_key_is_no_longer_active_and_stays_listed(keys: KeyStore, clock: StillClock) -> None:
     key, secret = keys.create(name="k", app="a", scopes=["inference"], actor="ada")
-    clock.us += 10
+    clock.wall_us += 10
 
     revoked = keys.revoke(key.key_id, actor="bob")
-    clock.us += 10
+    clock.wall_us += 10
 
     assert revoked.revoked_at_us == NOON_US + 10
     assert keys.revoke(key.key_id, actor="eve") == revoked  # once is enough
@@ -104,12 +105,12 @@ def test_a_revoked_key_is_no_longer_active_and_stays_listed(keys: KeyStore, cloc
     assert keys.list_keys() == [revoked]
 
 
-def test_an_expired_key_is_not_found_by_its_secret(keys: KeyStore, clock: StoppedClock) -> None:
+def test_an_expired_key_is_not_found_by_its_secret(keys: KeyStore, clock: StillClock) -> None:
     _, secret = keys.create(name="k", app="a", scopes=["admin"], expires_at_us=NOON_US + 5, actor="ada")
     assert keys.find_by_secret(secret) is not None
     assert keys.has_admin()
 
-    clock.us += 5
+    clock.wall_us += 5
     assert keys.find_by_secret(secret) is None
     assert not keys.has_admin()
 

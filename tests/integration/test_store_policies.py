@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.store_rig import NOON_US, StoppedClock, count
+from tests.support.clock import StillClock
+from tests.support.store_rig import NOON_US, count
 
 from trimtab.store import AuditLog, Database, PolicyStore, StateWatcher
 
@@ -13,17 +14,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def clock() -> StoppedClock:
-    return StoppedClock()
+def clock() -> StillClock:
+    return StillClock(NOON_US)
 
 
 @pytest.fixture
-def audit(database: Database, clock: StoppedClock) -> AuditLog:
+def audit(database: Database, clock: StillClock) -> AuditLog:
     return AuditLog(database, b"k" * 32, clock)
 
 
 @pytest.fixture
-def policies(database: Database, clock: StoppedClock) -> PolicyStore:
+def policies(database: Database, clock: StillClock) -> PolicyStore:
     return PolicyStore(database, clock)
 
 
@@ -46,9 +47,9 @@ def test_without_a_policy_none_is_in_force(policies: PolicyStore) -> None:
     assert (policies.current(), policies.history(), policies.find("a")) == (None, [], [])
 
 
-def test_the_newest_move_says_what_is_in_force(policies: PolicyStore, audit: AuditLog, clock: StoppedClock) -> None:
+def test_the_newest_move_says_what_is_in_force(policies: PolicyStore, audit: AuditLog, clock: StillClock) -> None:
     assert apply(policies, audit, "aaa") is None
-    clock.us += 5
+    clock.wall_us += 5
     assert apply(policies, audit, "bbb", "bob") == "aaa"
 
     current = policies.current()
@@ -63,11 +64,11 @@ def test_the_newest_move_says_what_is_in_force(policies: PolicyStore, audit: Aud
 
 
 def test_going_back_is_one_more_move_and_no_new_version(
-    database: Database, policies: PolicyStore, audit: AuditLog, clock: StoppedClock
+    database: Database, policies: PolicyStore, audit: AuditLog, clock: StillClock
 ) -> None:
     for version in ("aaa", "bbb"):
         apply(policies, audit, version)
-    clock.us += 5
+    clock.wall_us += 5
     apply(policies, audit, "aaa", "eve", "policy.rollback")
 
     assert [(move.version, move.action) for move in policies.history()] == [
@@ -132,12 +133,12 @@ def test_each_move_is_one_audit_record(policies: PolicyStore, audit: AuditLog) -
 APPLY = """
 import sys
 from tests.integration.test_store_policies import apply
-from tests.support.store_rig import StoppedClock
+from tests.support.clock import StillClock
 from trimtab.store import AuditLog, PolicyStore, open_database
 database = open_database(sys.argv[1])
-audit = AuditLog(database, b"k" * 32, StoppedClock())
+audit = AuditLog(database, b"k" * 32, StillClock())
 for i in range(10):
-    apply(PolicyStore(database, StoppedClock()), audit, f"{sys.argv[2]}{i}")
+    apply(PolicyStore(database, StillClock()), audit, f"{sys.argv[2]}{i}")
 database.close()
 """
 

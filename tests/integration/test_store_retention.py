@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support.store_rig import DAY, NOON_US, StoppedClock, count, entry, rollup, rows
+from tests.support.clock import StillClock
+from tests.support.store_rig import DAY, NOON_US, count, entry, rollup, rows
 
 from trimtab.core import US_PER_DAY, Feedback, StoreMode
 from trimtab.core.errors import StoreError
@@ -67,13 +68,13 @@ def test_nothing_old_is_nothing_done(database: Database) -> None:
 
 def test_a_decision_stays_as_long_as_a_call_refers_to_it(database: Database, tmp_path: Path) -> None:
     """The journal is given a decision once a day; calls after that carry its digest alone."""
-    clock = StoppedClock()
+    clock = StillClock(NOON_US)
     journal = Journal(database, tmp_path / "spool", worker="w", clock=clock)
     for day in range(3):
-        clock.us = NOON_US + day * US_PER_DAY
+        clock.wall_us = NOON_US + day * US_PER_DAY
         for number in range(2):
             decision = None if journal.knows_decision("d") else b"{}"
-            journal.record(entry(decision, decision_digest="d", started_at_us=clock.us + number))
+            journal.record(entry(decision, decision_digest="d", started_at_us=clock.wall_us + number))
     journal.close()
 
     prune(database, older_than_us=NOON_US + 2 * US_PER_DAY)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support.clock import StillClock
+
 from trimtab.catalog import ModelCard, Pool, PriceBook, PriceConfig
 from trimtab.control import Desk, KeyRequest, MadeKey, Operator, local_operator
-from trimtab.control.deciding import decide_afresh
 from trimtab.core import CallRecord, CallStatus, CostSource, JournalEntry, Usage, to_us
 from trimtab.policy import Facts, load_policy
-from trimtab.replay import Measured
-from trimtab.routing import Estimate, digest_of
+from trimtab.routing import Estimate, decide_afresh, digest_of
 from trimtab.stats import mean_interval_from_sums
 from trimtab.store import CallReader, Database, Ledger, Secrets, open_database
 
@@ -36,19 +36,6 @@ rules:
     when: {task_type: code}
     then: {models: {deny: ["local:small"]}}
 """
-
-
-@dataclass
-class StillClock:
-    """Time that moves when a test moves it."""
-
-    at_us: int = NOW_US
-
-    def now_us(self) -> int:
-        return self.at_us
-
-    def monotonic_s(self) -> float:
-        return self.at_us / SECOND_US
 
 
 class JournalQuality:
@@ -94,7 +81,7 @@ class Rig:
 def open_rig(folder: Path, url: str | None = None, *, pool: Pool = POOL, policy_file: Path | None = None) -> Rig:
     """Return a desk on a new database."""
     database = open_database(url or f"sqlite:///{folder / 'trimtab.db'}")
-    clock, reader = StillClock(), CallReader(database)
+    clock, reader = StillClock(NOW_US), CallReader(database)
     desk = Desk(
         database=database,
         pool=pool,
@@ -131,7 +118,7 @@ def decided_call(
     """Return a gateway call with the decision that a policy leads to."""
     facts = facts or Facts(workload="faq", task_type="qa", sensitivity=0, input_tokens=1024)
     policy = load_policy(policy_text, origin="policy.yaml")
-    decision = decide_afresh(policy, facts, POOL, PRICES, lambda workload, model: Measured(), NOW_US)
+    decision = decide_afresh(facts, policy.resolve(facts, POOL), POOL, PRICES, at_us=NOW_US)
     encoded = decision.encoded()
     known: dict[str, object] = {
         "source": "gateway",

@@ -24,13 +24,12 @@ from trimtab.gateway import (
     LeaseStore,
     Measurements,
     Metrics,
-    NoEvidence,
     RateLimiter,
     Rulebook,
     UpstreamRequest,
 )
 from trimtab.policy import Policy, load_policy
-from trimtab.routing import Decision, decode_decision
+from trimtab.routing import Decision, Estimate, decode_decision
 from trimtab.server.errors import status_of
 from trimtab.workloads import Classifier, WorkloadConfig
 
@@ -144,12 +143,23 @@ class MemoryLeases:
         cap_nano_usd: int,
         amount_nano_usd: int,
         ttl_s: float,
+        *,
+        least_nano_usd: int = 1,
     ) -> int:
         with self._lock:
             key = (scope, first_day)
-            granted = max(0, min(cap_nano_usd - self.booked[key] - self.leased[key], amount_nano_usd))
+            left = cap_nano_usd - self.booked[key] - self.leased[key]
+            granted = min(left, amount_nano_usd) if left >= max(least_nano_usd, 1) else 0
             self.leased[key] += granted
             return granted
+
+    def give_back(self, worker: str, scope: str, period: str, first_day: int, amount_nano_usd: int) -> None:
+        with self._lock:
+            self.leased[scope, first_day] -= amount_nano_usd
+
+    def reclaim(self, *args: object) -> int | None:
+        """Nobody else was given anything."""
+        return 0
 
     def renew(self, worker: str, ttl_s: float) -> None:
         """Nothing expires."""
@@ -159,6 +169,13 @@ class MemoryLeases:
         with self._lock:
             self.booked[scope, first_day] += amount_nano_usd
             self.leased[scope, first_day] -= amount_nano_usd
+
+
+class NoEvidence:
+    """A journal with no grades."""
+
+    def quality(self, workload: str, model: str) -> Estimate | None:
+        return None
 
 
 @dataclass

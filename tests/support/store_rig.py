@@ -17,19 +17,6 @@ NOON_US = DAY * US_PER_DAY + US_PER_DAY // 2
 _numbers = itertools.count(1)
 
 
-class StoppedClock:
-    """Stands still until told to move."""
-
-    def __init__(self, now_us: int = NOON_US) -> None:
-        self.us = now_us
-
-    def now_us(self) -> int:
-        return self.us
-
-    def monotonic_s(self) -> float:
-        return self.us / 1e6
-
-
 def call(**fields: Any) -> CallRecord:
     """Return a call with a fresh id; the defaults are a priced, answered gateway call."""
     number = next(_numbers)

@@ -6,11 +6,15 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trimtab.catalog.cards import Boundary, Capability, ModelCard, ModelClass
-from trimtab.catalog.prices import Price, PriceSource, Rate
+from trimtab.catalog.prices import TOKENS_PER_MTOK, Price, PriceSource, Rate
 from trimtab.core import Api
 
 _SECONDS_PER_HOUR = 3600
 _RATE_STEP = Decimal("0.000001")
+
+
+ALWAYS = date(1970, 1, 1)
+"""``valid_from`` of a price that nobody dated."""
 
 
 class _Section(BaseModel):
@@ -20,7 +24,7 @@ class _Section(BaseModel):
 class PriceConfig(_Section):
     """A price that replaces the public list's: a contract's rates, or what an own machine costs by the hour."""
 
-    valid_from: date = date(1970, 1, 1)
+    valid_from: date = ALWAYS
     """First day (UTC) it holds; earlier calls are priced from the public list."""
     source: str = ""
     """Where the figures can be checked: a contract, an invoice, a measurement with its date."""
@@ -88,7 +92,7 @@ class PriceConfig(_Section):
         assert self.output_tokens_per_s is not None
         assert self.utilisation is not None
         tokens_per_hour = Decimal(str(self.output_tokens_per_s)) * _SECONDS_PER_HOUR * Decimal(str(self.utilisation))
-        usd_per_mtok = (self.usd_per_hour * 1_000_000 / tokens_per_hour).quantize(_RATE_STEP)
+        usd_per_mtok = (self.usd_per_hour * TOKENS_PER_MTOK / tokens_per_hour).quantize(_RATE_STEP)
         how = (
             f"${self.usd_per_hour}/h over {self.output_tokens_per_s:g} output tokens/s "
             f"at {self.utilisation:.0%} utilisation, reading the prompt included"

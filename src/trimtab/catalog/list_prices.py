@@ -27,9 +27,9 @@ def find_list_price(provider: str, model: str, price_id: str | None, at_us: int)
     found = _find(provider, model, price_id)
     if found is None:
         return None
-    owner, info = found
+    owner, listed = found
     at = to_datetime(at_us)
-    return _as_price(f"{owner.id}:{info.id}", info.get_prices(at), at.date())
+    return _as_price(f"{owner.id}:{listed.id}", listed.get_prices(at), at.date())
 
 
 @cache

@@ -1,15 +1,12 @@
 """``trimtab audit``: the chained log of every change of policies and keys."""
 
-from pathlib import Path
-from typing import Annotated
-
 import msgspec
 import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.files import private_sink
-from trimtab.cli.filters import JsonOption
+from trimtab.cli.filters import JsonOption, LimitOption, OutputOption
 from trimtab.control.numbers import instant
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
@@ -32,7 +29,7 @@ def verify(context: typer.Context, json: JsonOption = False) -> int:
 @app.command("list")
 def list_records(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")] = 20,
+    limit: LimitOption = 20,
     json: JsonOption = False,
 ) -> None:
     """List changes, newest first."""
@@ -45,16 +42,12 @@ def list_records(
         [">Number", "When", "Who", "What", "Of", "Detail"],
         ([r.seq, instant(r.at_us), r.actor, r.action, r.subject[:20], r.detail] for r in records),
     )
+    if not records:
+        output.note("Nothing has been changed yet: policies, keys and models are written down here.")
 
 
 @app.command("export")
-def export(
-    context: typer.Context,
-    to: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write; standard output when left out."),
-    ] = None,
-) -> None:
+def export(context: typer.Context, to: OutputOption = None) -> None:
     """Write every change as JSON Lines, oldest first. `audit verify` proves the log first; note its head elsewhere."""
     encode = msgspec.json.Encoder().encode
     n_records = 0

@@ -8,17 +8,10 @@ from trimtab.cli import output
 from trimtab.cli.calls_export import export_calls
 from trimtab.cli.calls_import import import_calls
 from trimtab.cli.context import invocation_of
-from trimtab.cli.filters import (
-    AppOption,
-    JsonOption,
-    ModelOption,
-    SinceOption,
-    StatusOption,
-    WorkloadOption,
-    instant_us,
-)
-from trimtab.control import CallQuery, local_operator
-from trimtab.control.numbers import instant, ms, usd
+from trimtab.cli.filters import CallOptions, JsonOption, LimitOption
+from trimtab.cli.options import with_options
+from trimtab.control import local_operator
+from trimtab.control.numbers import instant, ms
 from trimtab.core import CallRecord, JournalEntry
 from trimtab.ingest import flatten
 
@@ -28,22 +21,12 @@ app.command("export")(export_calls)
 
 
 @app.command("list")
-def list_calls(
-    context: typer.Context,
-    workload: WorkloadOption = None,
-    model: ModelOption = None,
-    status: StatusOption = None,
-    app: AppOption = None,
-    since: SinceOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")] = 20,
-    json: JsonOption = False,
-) -> None:
+@with_options
+def list_calls(context: typer.Context, chosen: CallOptions, limit: LimitOption = 20, json: JsonOption = False) -> None:
     """List calls, newest first."""
-    query = CallQuery(
-        workload=workload, model=model, status=status, app=app, since_us=instant_us(since, "--since"), limit=limit
-    )
+    filter = chosen.filter()
     with invocation_of(context).open_desk() as desk:
-        calls = desk.calls(local_operator(), query)
+        calls = desk.calls(local_operator(), filter, limit=limit)
     if json:
         output.print_json([flatten(JournalEntry(call=call), bodies=False) for call in calls])
         return
@@ -84,7 +67,7 @@ def _row(call: CallRecord) -> list[output.Cell]:
         call.status if call.error_code is None else f"{call.status}: {call.error_code}",
         call.usage.input_tokens,
         call.usage.output_tokens,
-        usd(call.cost_nano_usd),
+        output.Usd(call.cost_nano_usd),
         ms(call.latency_ms),
     ]
 

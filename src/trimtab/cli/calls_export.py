@@ -10,59 +10,35 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.files import private_sink
-from trimtab.cli.filters import (
-    AppOption,
-    ModelOption,
-    SinceOption,
-    SourceOption,
-    StatusOption,
-    UntilOption,
-    WorkloadOption,
-    instant_us,
-)
+from trimtab.cli.filters import CallOptions, OutputOption
+from trimtab.cli.options import with_options
 from trimtab.core import JournalEntry
 from trimtab.core.errors import ConfigurationError
 from trimtab.ingest import ExportFormat, write_calls
-from trimtab.store import CallFilter, CallReader
+from trimtab.store import CallReader
 
 _BY_SUFFIX: dict[str, ExportFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 
+@with_options
 def export_calls(
     context: typer.Context,
-    to: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write; standard output when left out."),
-    ] = None,
+    *,
+    to: OutputOption = None,
     format: Annotated[
         ExportFormat | None, typer.Option("--format", help="Else by the file's ending, else jsonl.")
     ] = None,
     bodies: Annotated[bool, typer.Option("--bodies", help="Write prompts and answers, where they were kept.")] = False,
-    workload: WorkloadOption = None,
-    model: ModelOption = None,
-    status: StatusOption = None,
-    app: AppOption = None,
-    source: SourceOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
+    chosen: CallOptions,
 ) -> None:
     """Write calls as JSON Lines, CSV or Parquet, oldest first. `calls import` reads all three again."""
-    chosen = _format_of(to, format)
-    filter = CallFilter(
-        workload=workload,
-        model=model,
-        status=status,
-        app=app,
-        source=source,
-        since_us=instant_us(since, "--since"),
-        until_us=instant_us(until, "--until"),
-    )
+    container, filter = _format_of(to, format), chosen.filter()
     database = invocation_of(context).open_database()
     progress = output.Progress()
     try:
         entries = _counted(CallReader(database).stream(filter, bodies=bodies), progress)
         with private_sink(to) as sink:
-            n_calls = write_calls(entries, sink, format=chosen, bodies=bodies)
+            n_calls = write_calls(entries, sink, format=container, bodies=bodies)
     finally:
         progress.clear()
         database.close()

@@ -4,124 +4,61 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation, invocation_of
-from trimtab.cli.filters import instant_us
+from trimtab.cli.import_options import ImportFlags
 from trimtab.cli.import_report import Ending, print_import
-from trimtab.core import Sensitivity, StoreMode, to_us
-from trimtab.core.errors import ConfigurationError, TrimtabError
+from trimtab.cli.options import with_options
+from trimtab.core import to_us
+from trimtab.core.errors import TrimtabError
 from trimtab.ingest import (
-    TARGETS,
     UNDATED_AT,
     AddMany,
-    Format,
-    ImportOptions,
     ImportReport,
     Meter,
     Row,
     Source,
     TooManyBadLines,
-    check_mapping,
-    container_of,
     price_rows,
     read_calls,
-    read_mapping,
     run_import,
 )
 from trimtab.store import Booked, Importer
 
-SensitivityName = Literal["public", "internal", "confidential", "restricted"]
 
-
+@with_options
 def import_calls(
     context: typer.Context,
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="Files to read; .gz and .zst too.", show_default=False)
     ],
-    format: Annotated[Format | None, typer.Option(help="What the files are; else told by their columns.")] = None,
-    requests: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Input file of an OpenAI batch, for its output file.")
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file of `field: column` lines, for any table.")
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help=f"One such line. Fields: {', '.join(TARGETS)}."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Time (UTC) of rows that carry none; else 1970-01-01.")
-    ] = None,
-    sensitivity: Annotated[SensitivityName, typer.Option(help="Label of rows that carry none.")] = "restricted",
-    provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="First half of provider:model where the file has none.")
-    ] = None,
-    app: Annotated[str, typer.Option("--app", metavar="NAME", help="App of rows that name none.")] = "default",
-    workload: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Workload of every row, whatever the file says.")
-    ] = None,
-    store: Annotated[
-        Literal["metadata", "redacted", "full"],
-        typer.Option(help="Keep prompts and answers: not, with identifiers masked, or as they are."),
-    ] = "metadata",
-    price: Annotated[bool, typer.Option(help="Price calls that carry tokens and no cost from the price list.")] = True,
-    max_errors: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Bad lines to accept; one more stops it. Else all are read, and any is exit code 1.",
-        ),
-    ] = None,
-    rejected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write bad lines here, with their content.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, store nothing.")] = False,
+    flags: ImportFlags,
     json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> int:
     """Read logs or recorded outcomes into the journal.
 
     Reading the same file again adds nothing, so an import that was interrupted is resumed by running it again.
     """
-    at_us = instant_us(at, "--at")
-    options = ImportOptions(
-        at_us=to_us(UNDATED_AT) if at_us is None else at_us,
-        sensitivity=Sensitivity[sensitivity.upper()],
-        provider=provider,
-        app=app,
-        workload=workload,
-        store=StoreMode(store),
-    )
-    columns = _mapping(mapping, map_ or [])
-    if requests is not None and len(files) > 1:
-        raise ConfigurationError("--requests belongs to one output file.", hint="Import batch by batch.")
-    if rejected is not None and rejected.resolve() in {path.resolve() for path in files}:
-        raise ConfigurationError(f"--rejected {rejected} is one of the files to read.", hint="Name another file.")
-    for path in files:
-        container_of(path)  # a file that is missing or empty stops it before another one is stored
-    run = _Run(
-        [Source(path=path, format=format, options=options, mapping=columns, requests=requests) for path in files]
-    )
+    run = _Run(flags.sources(files))
     invocation = invocation_of(context)
-    rows = _priced(invocation, run.rows()) if price else run.rows()
-    report = ImportReport()
-    ending = Ending()
+    rows = _priced(invocation, run.rows()) if flags.price else run.rows()
+    report, ending = ImportReport(), Ending()
     try:
-        with _destination(invocation, dry_run=dry_run) as add_many:
+        with _destination(invocation, dry_run=flags.dry_run) as add_many:
             run_import(
                 rows,
                 add_many,
                 report,
-                max_errors=max_errors,
-                rejected=rejected,
-                undated_us=options.at_us if at is None else None,
+                max_errors=flags.max_errors,
+                rejected=flags.rejected,
+                undated_us=to_us(UNDATED_AT) if flags.at is None else None,
                 on_chunk=run.show,
             )
-        ending.code = 1 if report.n_bad and max_errors is None else 0
+        ending.code = 1 if report.n_bad and flags.max_errors is None else 0
     except TooManyBadLines:
         ending.code, ending.is_complete = 1, False
     except KeyboardInterrupt:
@@ -133,18 +70,8 @@ def import_calls(
     finally:
         run.progress.clear()
     ending.elapsed_s = run.elapsed_s
-    print_import(report, ending, dry_run=dry_run, rejected=rejected, max_errors=max_errors, json=json)
+    print_import(report, ending, flags, json=json)
     return ending.code
-
-
-def _mapping(path: Path | None, pairs: Sequence[str]) -> dict[str, str]:
-    columns = read_mapping(path) if path is not None else {}
-    for pair in pairs:
-        field, equals, column = pair.partition("=")
-        if not equals or not field or not column:
-            raise ConfigurationError(f"--map {pair!r} is not FIELD=COLUMN.", hint="For example --map model=llm_name.")
-        columns[field] = column
-    return check_mapping(columns, str(path) if path is not None and not pairs else "--map") if columns else {}
 
 
 def _priced(invocation: Invocation, rows: Iterator[Row]) -> Iterator[Row]:

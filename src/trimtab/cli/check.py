@@ -1,16 +1,16 @@
 """``trimtab check``: does the configuration hold together?"""
 
 from collections.abc import Iterable
-from typing import Annotated
 
 import typer
 
 from trimtab.cli.context import invocation_of
+from trimtab.cli.filters import JsonOption
 from trimtab.cli.output import note, print_json, print_table
 from trimtab.wiring.checking import Finding, check
 
 
-def run(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
+def run(context: typer.Context, json: JsonOption = False) -> int:
     """Try models, prices, policy and providers. Exits 1 when something would not work. Nothing is spent."""
     return report(check(invocation_of(context).settings()), json=json)
 

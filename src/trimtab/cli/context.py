@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from trimtab.cli.output import note
+
 if TYPE_CHECKING:
     from trimtab.control import Desk
     from trimtab.store import Database
-    from trimtab.wiring.settings import Settings
+    from trimtab.wiring import Settings
 
 DEFAULT_CONFIG = Path("trimtab.yaml")
 
@@ -43,7 +45,7 @@ class Invocation:
         Raises:
             ConfigurationError: the file, the environment or a flag cannot be used.
         """
-        from trimtab.wiring.settings import load_settings
+        from trimtab.wiring import load_settings
 
         flags = {"database": self.database_url() if self.database else None, **(overrides or {})}
         return load_settings(self.config_path, overrides=flags)
@@ -67,6 +69,8 @@ class Invocation:
         """
         from trimtab.store import open_database
 
+        if self.database is None:
+            self._say_what_is_made(self.settings())
         return open_database(self.database_url())
 
     @contextmanager
@@ -79,8 +83,15 @@ class Invocation:
         """
         from trimtab.wiring import open_desk
 
-        with open_desk(self.settings()) as desk:
+        settings = self.settings()
+        self._say_what_is_made(settings)
+        with open_desk(settings) as desk:
             yield desk
+
+    def _say_what_is_made(self, settings: "Settings") -> None:
+        """Tell a person who is in the wrong folder, before an empty journal puzzles them."""
+        if self.config_path is None and self.database is None and not settings.data_dir.exists():
+            note(f"No trimtab.yaml here, so {settings.data_dir} is made in this folder; --config names another place.")
 
 
 def invocation_of(context: typer.Context) -> Invocation:

@@ -15,20 +15,13 @@ import msgspec
 
 from trimtab.cli import output
 from trimtab.core.errors import ConfigurationError
-from trimtab.wiring.settings import ENVIRONMENT
+from trimtab.server import Addresses
+from trimtab.wiring import ENVIRONMENT
 
 MARKER = ".trimtab-demo"
 _MADE = ("trimtab-data", "policies", "outcomes.jsonl", "traffic.jsonl", "trimtab.yaml", "policy.yaml")
 LOG = "serve.log"
 STOP_TIMEOUT_S = 30.0
-
-
-class Addresses(msgspec.Struct, frozen=True):
-    """What ``trimtab serve --json`` says once it takes calls."""
-
-    url: str
-    control_url: str
-    admin_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +44,9 @@ class RunningGateway:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(STOP_TIMEOUT_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextlib.contextmanager
@@ -100,15 +94,15 @@ def running_gateway(config: Path, *, port: int, control_port: int) -> Iterator[R
     log = config.parent / LOG
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "trimtab", "--config", str(config), "serve", "--json"],
+            [sys.executable, "-m", "trimtab", "--config", str(config), "serve", "--json", "--while-stdin"],
             env=_environment(port, control_port),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end tells the gateway that the demo is gone, even after a kill -9
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
     assert process.stdout is not None
-    gateway = RunningGateway(process, Addresses("", ""))
+    gateway = RunningGateway(process, Addresses("", "", None))
     try:
         line = process.stdout.readline()
         if not line:

@@ -1,18 +1,20 @@
 """The demo's report: what ran, what it cost, how good it was, and why one call went where it went."""
 
+import shutil
 import sys
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 
 from trimtab.cli import output
-from trimtab.cli.demo_gateway import Addresses
-from trimtab.cli.demo_run import MARGIN, DemoResult
-from trimtab.control.numbers import percent, quality, usd, usd_text
+from trimtab.cli.demo_run import EXPLAINED_WORKLOAD, MARGIN, DemoResult
+from trimtab.control.numbers import percent, quality, usd_text
 from trimtab.lab import NOTE, PROVIDER, DemoFiles, Part
 from trimtab.replay import Result
 from trimtab.routing import Estimate, Explanation
+from trimtab.server import Addresses
 
-_COMPARED = ("Saved", "Quality", "Quality, less today", ">n")
+_COMPARED = ("Saved", "Quality", "Quality vs today", ">n")
 _WIDTH = 90
 """Of text beside a label."""
 
@@ -22,13 +24,13 @@ def print_report(result: DemoResult, files: DemoFiles, addresses: Addresses, *, 
     if json:
         output.print_json({"report": result, "addresses": addresses if is_serving else None})
     else:
-        _print_text(result, files)
+        _print_text(result)
         if is_serving:
             _print_addresses(addresses, files)
     sys.stdout.flush()  # whoever started this may wait for it while the gateway serves on
 
 
-def _print_text(result: DemoResult, files: DemoFiles) -> None:
+def _print_text(result: DemoResult) -> None:
     output.print_line(NOTE)
     n_before, n_after = result.before[-1].n_calls, result.after[-1].n_calls
     _title(f"1. {n_before:,} calls under the policy of today")
@@ -59,8 +61,8 @@ def _print_parts(parts: list[Part]) -> None:
             [
                 part.workload,
                 part.n_calls,
-                usd(part.cost_nano_usd),
-                usd(part.cost_per_1000_nano_usd),
+                output.Usd(part.cost_nano_usd),
+                output.Usd(part.cost_per_1000_nano_usd),
                 quality(part.quality),
                 _shares(part.calls_by_model) if part is not parts[-1] else "",
             ]
@@ -80,8 +82,10 @@ def _shares(calls_by_model: Mapping[str, int]) -> str:
 
 def _print_policies(result: DemoResult) -> None:
     today = result.simulation.recorded
-    rows: list[list[output.Cell]] = [["today", usd(_per_1000(today)), "", _interval(today.quality), "", today.n_calls]]
-    rows += [[row.name, usd(_per_1000(row)), *_against(row, today)] for row in result.simulation.policies]
+    rows: list[list[output.Cell]] = [
+        ["today", output.Usd(_per_1000(today)), "", _interval(today.quality), "", today.n_calls]
+    ]
+    rows += [[row.name, output.Usd(_per_1000(row)), *_against(row, today)] for row in result.simulation.policies]
     output.print_table(["Policy", ">Per 1,000", *_COMPARED], rows)
     output.print_line("Paired by prompt, 95 % intervals. The policies choose by scores on these same prompts.")
     output.print_line(_choice(result))
@@ -166,7 +170,7 @@ def _print_why(call_id: str, shown: Explanation) -> None:
     _print_pair("Because", shown.reason)
     _print_pair("Policy", f"{shown.policy_id} {shown.policy_version[:12]}: {', '.join(shown.rule_ids)}")
     for removal in shown.removed:
-        _print_pair("Removed", f"{removal.model} by {removal.rule_id}: {removal.reason}")
+        _print_pair("Removed", removal.reason)
     _print_pair("Then", ", ".join(shown.failovers) or "nobody else may be asked")
 
 
@@ -188,10 +192,21 @@ def _print_money(result: DemoResult) -> None:
 
 def _print_addresses(addresses: Addresses, files: DemoFiles) -> None:
     _title("It is still running:")
-    _print_pair("Gateway", f"{addresses.url}/v1   base_url for the openai SDK; any api_key")
-    _print_pair("Control", f"{addresses.control_url}   in a browser")
-    if addresses.admin_secret is not None:
-        _print_pair("Secret", f"{addresses.admin_secret}   of the control listener, shown this once")
-    _print_pair("Explain", f"trimtab -c {files.config} explain CALL|WORKLOAD")
-    _print_pair("Change", f"edit {files.policy}; it is checked and in force within a second")
-    _print_pair("Stop", "Ctrl-C")
+    gateway = f"{addresses.url}/v1"
+    shown = {
+        "Gateway": f"{gateway}   base_url for the openai SDK; any api_key",
+        "Pages": f"{addresses.control_url:{len(gateway)}}   sign in with the secret",
+        "Secret": f"{addresses.admin_secret}   shown this once",
+        "Explain": f"{_command()} -c {files.config} explain {EXPLAINED_WORKLOAD}",
+        "Change": f"edit {files.policy}; it is checked and in force within a second",
+        "Stop": "Ctrl-C",
+    }
+    for label, text in shown.items():
+        output.print_line(f"{label:9} {text}")  # never broken: these are to be copied
+
+
+def _command() -> str:
+    """Return what starts this program from here, ready to be pasted: after `make demo` it is not on the PATH."""
+    if shutil.which("trimtab"):
+        return "trimtab"
+    return sys.argv[0] if Path(sys.argv[0]).name == "trimtab" else f"{sys.executable} -m trimtab"

@@ -9,7 +9,7 @@ import msgspec
 from trimtab.cli import output
 from trimtab.cli.demo_gateway import LOG
 from trimtab.control import Desk, local_operator
-from trimtab.core import CallRecord, JournalEntry, SystemClock
+from trimtab.core import GATEWAY, CallRecord, JournalEntry, SystemClock
 from trimtab.core.errors import StoreError
 from trimtab.ingest import ImportOptions, ImportReport, Row, Source, read_calls, run_import
 from trimtab.lab import (
@@ -30,7 +30,7 @@ from trimtab.lab import (
 from trimtab.replay import Result, Simulation
 from trimtab.routing import Explanation
 from trimtab.store import CallFilter, Database, Importer
-from trimtab.wiring.worker import EVIDENCE_S, POLL_S
+from trimtab.wiring import EVIDENCE_S, POLL_S
 
 BEFORE_FRACTION = 2 / 3
 """Share of the calls that go under the policy of today; the rest follows under the chosen one."""
@@ -38,7 +38,7 @@ MARGIN = 0.02
 """Quality that may be lost, as a fraction of 1: two points, the default of the design."""
 EXPLAINED_WORKLOAD = "code-review"
 TIMEOUT_S = 60.0
-LIVE = CallFilter(source="gateway")
+LIVE = CallFilter(source=GATEWAY)
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +91,12 @@ class Demo:
             UpstreamError: the gateway did not answer a call.
             StoreError: the journal did not get every call, or the policy did not get in force.
         """
-        started_s = time.monotonic()
+        started_s, started_us = time.monotonic(), SystemClock().now_us()
         requests = read_traffic(self.files.traffic)
         n_before = max(1, round(len(requests) * BEFORE_FRACTION))
         before = self._send(requests[:n_before], "calls under the policy of today")
         records = self._records(len(before))
-        n_imported = self._import_others(records)
+        n_imported = self._import_others(records, started_us)
         known_at_s = time.monotonic() + EVIDENCE_S + 1
         simulation = self._simulate(CANDIDATES, CallFilter())
         chosen = choose(simulation.policies)
@@ -106,7 +106,7 @@ class Demo:
         after = self._send(requests[n_before:], f"new calls under {chosen.name}")
         new_records = {k: r for k, r in self._records(len(requests)).items() if k not in records}
         money = self._check([*before, *after])
-        self._import_others(new_records)
+        self._import_others(new_records, after_us)
         explained = next((a.call_id for a in after if a.workload == EXPLAINED_WORKLOAD), after[0].call_id)
         return DemoResult(
             before=parts_of(records.values()),
@@ -142,10 +142,10 @@ class Demo:
         )
         return {entry.call.call_id: entry.call for entry in self.desk.reader.stream(LIVE, bodies=False)}
 
-    def _import_others(self, records: dict[str, CallRecord]) -> int:
-        """Import how the other models did on the same prompts, as an evaluation of them would have measured."""
+    def _import_others(self, records: dict[str, CallRecord], at_us: int) -> int:
+        """Import how the other models did on the same prompts, as an evaluation before the calls would have found."""
         answered = {record.prompt_id: record.model for record in records.values()}
-        options = ImportOptions(at_us=SystemClock().now_us(), provider=PROVIDER)
+        options = ImportOptions(at_us=at_us, provider=PROVIDER)
         rows = read_calls(Source(path=self.files.outcomes, format="outcomes", options=options))
         report = ImportReport()
         run_import(_others(rows, answered), Importer(self.database).add_many, report, max_errors=0)

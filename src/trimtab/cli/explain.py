@@ -56,15 +56,23 @@ def _print_call(explained: CallExplanation) -> None:
 
 def _print_workload(explained: WorkloadExplanation) -> None:
     unpriced = f", {explained.n_unpriced:,} unpriced" if explained.n_unpriced else ""
-    output.print_line(
-        f"{explained.workload}: {output.counted(explained.n_calls, 'call')}, {usd(explained.cost_nano_usd)}{unpriced}"
-    )
+    n_calls = f"{output.counted(explained.n_calls, 'call')}{_imported(explained)}"
+    output.print_line(f"{explained.workload}: {n_calls}, {usd(explained.cost_nano_usd)}{unpriced}")
     output.print_table(
         ["Model", ">Calls", ">Share", ">Cost", "Quality"],
-        ([m.model, m.n_calls, percent(m.share), usd(m.cost_nano_usd), quality(m.quality)] for m in explained.models),
+        (
+            [m.model, m.n_calls, percent(m.share), output.Usd(m.cost_nano_usd), quality(m.quality)]
+            for m in explained.models
+        ),
     )
     output.print_line()
     output.print_line(explained.basis)
     if explained.current is not None:
         output.print_line()
         print_explanation(explained.current)
+
+
+def _imported(explained: WorkloadExplanation) -> str:
+    if explained.n_imported == explained.n_calls:
+        return ", all imported"
+    return f", {explained.n_imported:,} of them imported" if explained.n_imported else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from trimtab.cli import output
-from trimtab.control.numbers import ms, quality, usd
+from trimtab.control.numbers import ms, quality
 from trimtab.routing import Explanation, Scored
 
 _LABEL = 11
@@ -58,7 +58,7 @@ def _score(scored: Scored) -> list[output.Cell]:
     return [
         facts.model if facts.is_available else f"{facts.model} (unavailable)",
         scored.place or None,
-        usd(facts.cost_nano_usd),
+        output.Usd(facts.cost_nano_usd),
         quality(facts.quality),
         ms(facts.ttft_p95_ms),
         ms(facts.total_p95_ms),
@@ -75,7 +75,7 @@ def _tier(place: int, shown: Explanation) -> str:
 
 
 def _pair(name: str, value: str) -> None:
-    output.print_line(f"{name:{_LABEL}} {value}")
+    output.print_pair(name, value, _LABEL)
 
 
 def _list(title: str, lines: Iterable[str]) -> None:

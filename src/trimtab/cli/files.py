@@ -1,5 +1,6 @@
 """Files that commands write."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,14 @@ def private_sink(path: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as exc:
+        exc.filename = str(path)  # the name that the caller knows
+        raise
     try:
         with os.fdopen(descriptor, "wb") as sink:
             yield sink

@@ -1,35 +1,68 @@
-"""Which calls a command is about: the options that several of them share."""
+"""Which calls a command is about, and the other options that several commands share."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from trimtab.core import SystemClock, to_us
 from trimtab.core.errors import ConfigurationError
+from trimtab.store import CallFilter
 
-StatusName = Literal["ok", "error", "cancelled", "refused"]
-
-WorkloadOption = Annotated[
-    str | None, typer.Option("--workload", "-w", metavar="NAME", help="Calls of this workload only.")
-]
-ModelOption = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="Calls that `provider:model` answered only.")
-]
-StatusOption = Annotated[StatusName | None, typer.Option("--status", help="Calls that ended like this only.")]
 AppOption = Annotated[str | None, typer.Option("--app", metavar="NAME", help="Calls of this app only.")]
 SourceOption = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="Calls from here only: gateway, or import:FORMAT.")
 ]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="WHEN", help="Calls from then on: 2026-01-31, 2026-01-31T12:00, or 90m, 24h, 7d ago."
-    ),
-]
-UntilOption = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Calls before then; same forms.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; standard output when left out.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """The options by which calls are chosen; see ``trimtab.cli.options``."""
+
+    workload: Annotated[
+        str | None, typer.Option("--workload", "-w", metavar="NAME", help="Calls of this workload only.")
+    ] = None
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="NAME", help="Calls that `provider:model` answered only.")
+    ] = None
+    status: Annotated[
+        Literal["ok", "error", "cancelled", "refused"] | None,
+        typer.Option("--status", help="Calls that ended like this only."),
+    ] = None
+    app: AppOption = None
+    source: SourceOption = None
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="WHEN", help="Calls from then on: 2026-01-31, 2026-01-31T12:00, or 90m, 24h, 7d ago."
+        ),
+    ] = None
+    until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Calls before then; same forms.")] = None
+
+    def filter(self) -> CallFilter:
+        """Return what the options say.
+
+        Raises:
+            ConfigurationError: a time cannot be read.
+        """
+        return CallFilter(
+            workload=self.workload,
+            model=self.model,
+            status=self.status,
+            app=self.app,
+            source=self.source,
+            since_us=instant_us(self.since, "--since"),
+            until_us=instant_us(self.until, "--until"),
+        )
+
 
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 _UNIT_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}

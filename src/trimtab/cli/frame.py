@@ -1,6 +1,7 @@
 """The frame around every command: nouns loaded when they are named, errors in two lines, exit codes."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -64,7 +65,20 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: The words after ``trimtab``; the process's own when ``None``.
     """
+    _open_standard_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another alphabet shows what it can
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _open_standard_streams() -> None:
+    """Put the null device where the caller closed a stream (``>&-``), or the next file opened would take its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115  # lives as long as we do
 
 
 def run(arguments: list[str]) -> int:
@@ -88,7 +102,7 @@ def run(arguments: list[str]) -> int:
 
 def _invoke(words: list[str]) -> int:
     """Run the command without Click's own `main`, which ends the process in its own ways on Ctrl-C and broken pipes."""
-    command = typer.main.get_command(_application(_noun_of(words)))
+    command = _command_tree(_noun_of(words))
     try:
         with command.make_context("trimtab", list(words)) as context:
             result = command.invoke(context)
@@ -99,8 +113,7 @@ def _invoke(words: list[str]) -> int:
 
 def command_of(noun: str) -> Iterator[tuple[str, Any]]:  # Any: typer keeps the class of commands to itself
     """Yield the commands of a noun with the words that call them: itself, or its verbs in the order of the help."""
-    root: Any = typer.main.get_command(_application(noun))
-    command = root.commands[noun]
+    command = _command_tree(noun).commands[noun]
     verbs = getattr(command, "commands", None)
     if verbs is None:
         yield f"trimtab {noun}", command
@@ -139,10 +152,30 @@ def _noun_of(words: list[str]) -> str | None:
     return None
 
 
+def _command_tree(wanted: str | None) -> Any:  # Any: typer keeps the class of commands to itself
+    root: Any = typer.main.get_command(_application(wanted))
+    _tidy(root)
+    return root
+
+
+def _tidy(command: Any) -> None:  # Any: likewise
+    """Leave out of the help what only readers of the code want: errors raised, and Python's types of arguments."""
+    command.help = (command.help or "").partition("\n\nRaises:")[0]
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None
+    for inner in getattr(command, "commands", {}).values():
+        _tidy(inner)
+
+
 def _application(wanted: str | None) -> typer.Typer:
     """Return the command tree with only the wanted noun's module imported; the others are there by name and help."""
     application = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        epilog="New here? `trimtab demo` shows it, offline. `trimtab init` begins with your own models.",
     )
     application.callback()(_root)
     for noun in NOUNS:
@@ -190,6 +223,7 @@ def _root(
 
 def _usage_error(exc: BaseException) -> int:
     message = exc.format_message() if hasattr(exc, "format_message") else str(exc)
+    message = message.replace("Value error, ", "")  # pydantic's words, which Typer passes on
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else "trimtab"
     if not message.strip() or "\n" in message.strip():  # a noun without its verb: Click's message is the whole help

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from trimtab.cli import output
+from trimtab.cli.import_options import ImportFlags
 from trimtab.control.numbers import count, usd, usd_text
 from trimtab.ingest import ImportReport
 
@@ -46,15 +46,7 @@ class Ending:
     elapsed_s: float = 0.0
 
 
-def print_import(
-    report: ImportReport,
-    ending: Ending,
-    *,
-    dry_run: bool,
-    rejected: Path | None,
-    max_errors: int | None,
-    json: bool,
-) -> None:
+def print_import(report: ImportReport, ending: Ending, flags: ImportFlags, *, json: bool) -> None:
     """Say what was committed, and name the bad lines by file and line."""
     for bad in report.bad_lines:
         output.note(f"{bad.place.file}:{bad.place.line}: {bad.reason}")
@@ -63,11 +55,11 @@ def print_import(
     if json:
         output.print_json(_imported(report, ending))
     else:
-        _print_summary(report, ending.elapsed_s, dry_run=dry_run)
-    if report.n_bad and rejected is not None:
-        output.note(f"The bad lines are in {rejected}; mend the `row` of each and import those rows again.")
-    if max_errors is not None and report.n_bad > max_errors:
-        output.note(f"error: stopped at bad line {report.n_bad:,}; --max-errors is {max_errors}.")
+        _print_summary(report, ending.elapsed_s, dry_run=flags.dry_run)
+    if report.n_bad and flags.rejected is not None:
+        output.note(f"The bad lines are in {flags.rejected}; mend the `row` of each and import those rows again.")
+    if flags.max_errors is not None and report.n_bad > flags.max_errors:
+        output.note(f"error: stopped at bad line {report.n_bad:,}; --max-errors is {flags.max_errors}.")
     if ending.code == 130:
         output.note("Interrupted. What is counted above is stored; run the same command again to go on.")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trimtab.cli.output import note, print_line
+from trimtab.cli.output import counted, note, print_line
 from trimtab.core.errors import ConfigurationError
 from trimtab.policy import starter_policy
 from trimtab.wiring import load_settings, pool_of
@@ -27,7 +27,7 @@ def run(
     config.write_text(config_text(found, find_gguf(folder)))
     policy.write_text(starter_policy(pool_of(load_settings(config, environment={}))))
     for upstream in found:
-        note(f"found {upstream.name}: {upstream.origin} ({len(upstream.models)} models)")
+        note(f"found {upstream.name}: {upstream.origin} ({counted(len(upstream.models), 'model')})")
     if not found:
         note("found nothing that could serve: the configuration has examples to uncomment")
     print_line(f"wrote {config} and {policy}")

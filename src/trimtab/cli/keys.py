@@ -1,6 +1,6 @@
 """``trimtab keys``: the keys that applications and operators call with."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import typer
@@ -8,9 +8,9 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
-from trimtab.control import DATA_SCOPES, SCOPES, KeyChange, KeyRequest, local_operator
+from trimtab.control import DATA_SCOPES, MAX_DAYS, SCOPES, KeyChange, KeyRequest, local_operator
 from trimtab.control.numbers import count, instant, usd
-from trimtab.core import SystemClock
+from trimtab.core import SensitivityLabel, SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.store import StoredKey
 
@@ -50,11 +50,11 @@ def create(
         str | None, typer.Option(metavar="USD", help="Dollars it may spend in a UTC month.")
     ] = None,
     sensitivity: Annotated[
-        Literal["public", "internal", "confidential", "restricted"] | None,
+        SensitivityLabel | None,
         typer.Option(help="Label of its calls that carry none."),
     ] = None,
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=3650, metavar="N", help="It ends by itself then.")
+        int | None, typer.Option(min=1, max=MAX_DAYS, metavar="N", help="It ends by itself then.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -139,7 +139,7 @@ def update(
     _say(key, "changed", json=json)
 
 
-@app.command("revoke")
+@app.command("revoke", short_help="Revoke a key for good.")
 def revoke(context: typer.Context, key_id: KeyIdArgument, json: JsonOption = False) -> None:
     """Revoke a key: workers refuse it within a second, and it never comes back."""
     with invocation_of(context).open_desk() as desk:

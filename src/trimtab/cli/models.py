@@ -5,7 +5,8 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
-from trimtab.control import ModelRow
+from trimtab.control import ModelRow, priced_by
+from trimtab.control.numbers import usd_per_mtok
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 
@@ -30,15 +31,14 @@ def list_models(context: typer.Context, json: JsonOption = False) -> None:
 
 
 def _row(model: ModelRow) -> list[output.Cell]:
-    dated = f"{model.price_source}, {model.price_date}" if model.price_date is not None else model.price_source
     return [
         model.model,
         model.model_class,
         model.boundary,
         model.region,
         model.context_tokens,
-        model.input_usd_per_mtok,
-        model.output_usd_per_mtok,
-        dated,
+        usd_per_mtok(model.input_usd_per_mtok),
+        None if model.output_usd_per_mtok is None else usd_per_mtok(model.output_usd_per_mtok),
+        priced_by(model),
         ", ".join(model.capabilities),
     ]

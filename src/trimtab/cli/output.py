@@ -4,17 +4,28 @@ Figures come from ``trimtab.control.numbers``, which the pages use too.
 """
 
 import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-Cell = str | int | None
+from trimtab.cli.table import table_lines
+
+
+class Usd(NamedTuple):
+    """An amount in a column of amounts, which are all written to the same place."""
+
+    nano_usd: int | None
+    """``None``: not known."""
+
+
+Cell = str | int | Usd | None
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_WIDE = 240
-"""Columns assumed when stdout is no terminal: a pipe has no width, so nothing is cut."""
 
 
 def print_json(value: object) -> None:
@@ -23,26 +34,38 @@ def print_json(value: object) -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Write a table to stdout. Columns of which every cell is a number go to the right.
 
     Args:
         columns: Headings; one that begins with ``>`` is a column of numbers.
         rows: Cells; ``None`` shows as a dash.
-        title: A line above.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    lines = table_lines(
+        [column.removeprefix(">") for column in columns],
+        zip(*map(_shown_column, zip(*rows, strict=True)), strict=True),
+        is_number=[column.startswith(">") for column in columns],
+        width=screen_width(),
+    )
+    for line in lines:
+        sys.stdout.write(line + "\n")
 
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-    for column in columns:
-        is_number = column.startswith(">")
-        table.add_column(column.removeprefix(">"), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        # Text, not str: names come from callers and files, and must not be read as markup.
-        table.add_row(*(Text(shown(cell)) for cell in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE, highlight=False).print(table)
+
+def screen_width() -> int | None:
+    """Return the columns of the terminal that stdout is; ``None`` for a file or a pipe, where nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_pair(label: str, text: str, label_width: int) -> None:
+    """Write a label and its text to stdout, the text broken between words where the terminal ends."""
+    width = screen_width()
+    lines = (
+        [text]
+        if width is None
+        else textwrap.wrap(text, max(24, width - label_width - 1), break_long_words=False, break_on_hyphens=False)
+    )
+    for place, line in enumerate(lines or [""]):
+        print_line(f"{label if place == 0 else '':{label_width}} {line}".rstrip())
 
 
 def print_line(text: str = "") -> None:
@@ -76,7 +99,19 @@ class Progress:
             sys.stderr.flush()
 
 
-def shown(cell: Cell) -> str:
+def _shown_column(cells: Sequence[Cell]) -> list[str]:
+    found = [cell.nano_usd for cell in cells if isinstance(cell, Usd)]
+    amounts = iter(_amounts(found) if found else ())
+    return [next(amounts) if isinstance(cell, Usd) else shown(cell) for cell in cells]
+
+
+def _amounts(amounts_nano_usd: Iterable[int | None]) -> list[str]:
+    from trimtab.control.numbers import usd_column  # here, or `trimtab --help` would load the whole desk
+
+    return usd_column(amounts_nano_usd)
+
+
+def shown(cell: str | int | None) -> str:
     """Return a cell's text: a dash for the unknown, thousands marked, control characters made visible."""
     if cell is None:
         return "-"

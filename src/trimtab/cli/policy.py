@@ -17,17 +17,17 @@ from trimtab.policy import policy_json_schema
 from trimtab.store import PolicyVersion
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
-app.command("lint")(lint)
+app.command("lint", short_help="Say what is wrong or doubtful in a policy.")(lint)
 app.command("test")(run_tests)
-app.command("diff")(diff)
-app.command("simulate")(simulate)
+app.command("diff", short_help="Say what a policy would change.")(diff)
+app.command("simulate", short_help="Say what policies would have cost and achieved.")(simulate)
 
 VersionArgument = Annotated[
     str | None, typer.Argument(metavar="VERSION", help="Version, or its first digits.", show_default=False)
 ]
 
 
-@app.command("apply")
+@app.command("apply", short_help="Check a policy and put it in force.")
 def apply(context: typer.Context, file: FileArgument, json: JsonOption = False) -> None:
     """Check a policy and put it in force: running workers follow within a second, and no call is dropped."""
     text = read_policy_text(file)
@@ -36,7 +36,7 @@ def apply(context: typer.Context, file: FileArgument, json: JsonOption = False) 
     _say(applied, json=json)
 
 
-@app.command("rollback")
+@app.command("rollback", short_help="Put an earlier version in force again.")
 def rollback(context: typer.Context, version: VersionArgument = None, json: JsonOption = False) -> None:
     """Put an earlier version in force again: the given one, or the one before the current."""
     with invocation_of(context).open_desk() as desk:
@@ -60,7 +60,7 @@ def list_versions(context: typer.Context, json: JsonOption = False) -> None:
         output.note("No policy was ever put in force: `trimtab policy apply FILE`.")
 
 
-@app.command("show")
+@app.command("show", short_help="Print a policy as its author wrote it.")
 def show(context: typer.Context, version: VersionArgument = None, json: JsonOption = False) -> None:
     """Print a policy as its author wrote it: the one in force, or an earlier version."""
     with invocation_of(context).open_desk() as desk:

@@ -8,23 +8,13 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
-from trimtab.cli.filters import (
-    AppOption,
-    JsonOption,
-    ModelOption,
-    SinceOption,
-    SourceOption,
-    StatusOption,
-    UntilOption,
-    WorkloadOption,
-    instant_us,
-)
+from trimtab.cli.filters import CallOptions, JsonOption
+from trimtab.cli.options import with_options
 from trimtab.cli.policy_check import FilesArgument, read_policy_text
 from trimtab.control import Desk
-from trimtab.control.numbers import percent, quality, usd, usd_text
+from trimtab.control.numbers import percent, quality, usd_column, usd_text
 from trimtab.replay import Result, Simulation
 from trimtab.routing import Estimate
-from trimtab.store import CallFilter
 
 PoolName = Literal["configured", "recorded"]
 SHOWN_SINGLES = 8
@@ -55,9 +45,11 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on one model, whatever policy says."""
 
 
+@with_options
 def simulate(
     context: typer.Context,
     files: FilesArgument,
+    *,
     pool: Annotated[
         PoolName | None,
         typer.Option(
@@ -65,13 +57,7 @@ def simulate(
             "Left out: the configured ones where there are any."
         ),
     ] = None,
-    workload: WorkloadOption = None,
-    model: ModelOption = None,
-    status: StatusOption = None,
-    app: AppOption = None,
-    source: SourceOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
+    chosen: CallOptions,
     json: JsonOption = False,
 ) -> None:
     """Say what each policy would have cost and achieved on the recorded calls, beside what happened.
@@ -80,22 +66,14 @@ def simulate(
     out from the tokens, and its quality stays unknown and is counted as that.
     """
     texts = {str(file): read_policy_text(file) for file in files}
-    chosen = CallFilter(
-        workload=workload,
-        model=model,
-        status=status,
-        app=app,
-        source=source,
-        since_us=instant_us(since, "--since"),
-        until_us=instant_us(until, "--until"),
-    )
+    filter = chosen.filter()
     progress = output.Progress()
     with invocation_of(context).open_desk() as desk:
         wanted = pool or _usual_pool(desk)
         try:
             found = desk.simulate(
                 texts,
-                chosen,
+                filter,
                 recorded_models=wanted == "recorded",
                 progress=lambda n_prompts: progress.update(f"{n_prompts:,} prompts"),
             )
@@ -140,7 +118,7 @@ def _row(result: Result) -> list[output.Cell]:
         _title(result),
         result.n_calls,
         result.n_refused,
-        usd(result.cost_nano_usd) if result.n_calls > result.n_refused + result.n_unpriced else None,
+        output.Usd(result.cost_nano_usd) if result.n_calls > result.n_refused + result.n_unpriced else None,
         result.n_unpriced,
         quality(result.quality),
         None if result.kind == "recorded" else _money(result.cost_difference_nano_usd),
@@ -163,7 +141,10 @@ def _shares(results: list[Result]) -> Iterator[list[output.Cell]]:
 def _money(estimate: Estimate | None) -> str | None:
     if estimate is None:
         return None
-    low, mean, high = (usd(round(bound)) for bound in (estimate.lower, estimate.mean, estimate.upper))
+    bounds = [round(bound) for bound in (estimate.lower, estimate.mean, estimate.upper)]
+    low, mean, high = (
+        f"+{text}" if bound > 0 else text for bound, text in zip(bounds, usd_column(bounds), strict=True)
+    )
     return f"{mean} [{low}, {high}] (n = {estimate.n_samples:,})"
 
 

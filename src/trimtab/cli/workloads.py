@@ -7,21 +7,21 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
-from trimtab.cli.filters import JsonOption
+from trimtab.cli.filters import JsonOption, SourceOption
 from trimtab.cli.workloads_classify import classify
 from trimtab.control import ModelShare, WorkloadSummary, local_operator
 from trimtab.control.numbers import percent, quality, usd
 from trimtab.core.errors import NotFound
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
-app.command("classify")(classify)
+app.command("classify", short_help="Say what a request is, and why.")(classify)
 
 
-@app.command("list")
-def list_workloads(context: typer.Context, json: JsonOption = False) -> None:
+@app.command("list", short_help="List workloads with volume, cost and quality.")
+def list_workloads(context: typer.Context, source: SourceOption = None, json: JsonOption = False) -> None:
     """List workloads with volume, cost and the quality measured on each model; most calls first."""
     with invocation_of(context).open_desk() as desk:
-        workloads = desk.workloads(local_operator())
+        workloads = desk.workloads(local_operator(), source)
     if json:
         output.print_json(workloads)
         return
@@ -53,7 +53,7 @@ def show_workload(
     output.print_table(
         ["Model", ">Calls", ">Share", ">Cost", ">Unpriced", "Quality"],
         (
-            [m.model, m.n_calls, percent(m.share), usd(m.cost_nano_usd), m.n_unpriced, quality(m.quality)]
+            [m.model, m.n_calls, percent(m.share), output.Usd(m.cost_nano_usd), m.n_unpriced, quality(m.quality)]
             for m in summary.models
         ),
     )
@@ -64,7 +64,7 @@ def _rows(workload: WorkloadSummary) -> list[list[output.Cell]]:
     head: list[output.Cell] = [
         workload.workload,
         workload.n_calls,
-        usd(workload.cost_nano_usd),
+        output.Usd(workload.cost_nano_usd),
         workload.n_unpriced,
     ]
     below: list[output.Cell] = ["", "", "", ""]

@@ -30,13 +30,17 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
 
 def classify(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A request body as JSON; - reads standard input.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A request body as JSON; - reads standard input.", show_default=False)
+    ],
     api: Annotated[
         Literal["chat_completions", "messages", "embeddings"], typer.Option(help="The wire form of the request.")
     ] = "chat_completions",
-    app: Annotated[str, typer.Option("--app", help="App that would send it.")] = "default",
-    workload: Annotated[str | None, typer.Option(help="Header x-trimtab-workload of the call.")] = None,
-    sensitivity: Annotated[str | None, typer.Option(help="Header x-trimtab-sensitivity of the call.")] = None,
+    app: Annotated[str, typer.Option("--app", metavar="NAME", help="App that would send it.")] = "default",
+    workload: Annotated[str | None, typer.Option(metavar="NAME", help="Header x-trimtab-workload of the call.")] = None,
+    sensitivity: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Header x-trimtab-sensitivity of the call.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say which workload, task type and sensitivity a request gets under the configuration and policy here, and why.

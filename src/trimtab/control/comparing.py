@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from trimtab.catalog import Pool, PriceBook
-from trimtab.control.deciding import Measure, decide_afresh, facts_of, measure_with
+from trimtab.control.deciding import facts_of, measure_with
 from trimtab.control.recorded_pool import with_recorded_models
 from trimtab.control.reports import Quality
-from trimtab.core import CallRecord, CallStatus, Clock
+from trimtab.core import GATEWAY, CallRecord, CallStatus, Clock
 from trimtab.core.errors import PolicyMissing
 from trimtab.policy import (
     Change,
@@ -20,7 +20,7 @@ from trimtab.policy import (
     load_policy,
 )
 from trimtab.replay import Outcome, PromptOutcomes, Simulation, simulate
-from trimtab.routing import decode_decision
+from trimtab.routing import Measure, decide_afresh, decode_decision
 from trimtab.store import CallFilter, CallReader
 
 Recorded = tuple[CallRecord, bytes | None]
@@ -92,10 +92,11 @@ class Comparer:
                 "No policy is in force, so there is nothing to compare with.",
                 hint=f"`trimtab policy simulate {origin}` shows what this one would have done.",
             )
-        measure, at_us = measure_with(self._reader, self._quality()), self._clock.now_us()
+        measure, at_us = self._measure(), self._clock.now_us()
 
         def choose(policy: Policy, facts: Facts) -> str | None:
-            return decide_afresh(policy, facts, self._pool, self._prices, measure, at_us).model
+            constraints = policy.resolve(facts, self._pool)
+            return decide_afresh(facts, constraints, self._pool, self._prices, at_us=at_us, measure=measure).model
 
         found = changed_decisions(old, new, self._cases(chosen), choose)
         moves = [Move(before=b, after=a, n_calls=n) for (b, a), n in found.by_move.most_common()]
@@ -156,7 +157,7 @@ def prompts_of(groups: Iterator[list[Recorded]]) -> Iterator[PromptOutcomes]:
     facts_behind = _Decided()
     for calls in groups:
         outcomes = _outcomes(calls)
-        live = [recorded for recorded in calls if recorded[0].source == "gateway"]
+        live = [recorded for recorded in calls if recorded[0].source == GATEWAY]
         own = live or (calls if len(outcomes) <= 1 else [])
         for call, decision in own or calls[:1]:
             yield PromptOutcomes(

@@ -1,27 +1,18 @@
-"""Decisions made at the desk, from the same parts as the gateway's."""
+"""What decisions made at the desk rest on: the journal's measurements, and the facts behind its calls."""
 
 from collections.abc import Callable
 
-from trimtab.catalog import Pool, PriceBook
 from trimtab.core import CallRecord
-from trimtab.gateway import Measurements
-from trimtab.policy import Facts, Policy
-from trimtab.replay import Measured
-from trimtab.routing import Decision, Estimate, candidate_facts, decide
+from trimtab.gateway import MEASURED_CALLS, Measurements
+from trimtab.policy import Facts
+from trimtab.routing import Estimate, Measure, Measured
 from trimtab.store import CallReader
-
-LATENCY_SAMPLES = 512
-"""Newest calls of each model that its latency is worked out from, as many as the gateway keeps."""
-
-Measure = Callable[[str, str], Measured]
+from trimtab.workloads import rounded_up
 
 
 def measure_with(reader: CallReader, quality: Callable[[str, str], Estimate | None]) -> Measure:
     """Return what is known of ``(workload, model)``: graded quality there, and latency over all its newest calls."""
-    measurements = Measurements()
-    for model, samples in reader.latency_samples(LATENCY_SAMPLES).items():
-        for total_ms, ttft_ms, output_tokens in samples:
-            measurements.observe(model, total_ms=total_ms, ttft_ms=ttft_ms, output_tokens=output_tokens)
+    measurements = Measurements.of(reader.latency_samples(MEASURED_CALLS))
 
     def measure(workload: str, model: str) -> Measured:
         speed = measurements.speed(model)
@@ -34,26 +25,6 @@ def measure_with(reader: CallReader, quality: Callable[[str, str], Estimate | No
         )
 
     return measure
-
-
-def decide_afresh(
-    policy: Policy, facts: Facts, pool: Pool, prices: PriceBook, measure: Measure, at_us: int
-) -> Decision:
-    """Return what the gateway would decide, with every model available and every period budget open."""
-    constraints = policy.resolve(facts, pool)
-    candidates = [
-        candidate_facts(
-            pool.cards[name],
-            facts,
-            prices,
-            at_us=at_us,
-            max_output_tokens=constraints.max_output_tokens,
-            max_choices=constraints.max_choices,
-            **measure(facts.workload, name)._asdict(),
-        )
-        for name in constraints.allowed
-    ]
-    return decide(facts, constraints, candidates, pool)
 
 
 def facts_of(call: CallRecord) -> Facts:
@@ -73,12 +44,3 @@ def facts_of(call: CallRecord) -> Facts:
         is_stream=call.is_stream,
         input_tokens=rounded_up(call.usage.input_tokens or 0),
     )
-
-
-def rounded_up(tokens: int) -> int:
-    """Return the next power of two.
-
-    >>> [rounded_up(n) for n in (0, 1, 2, 3, 1000, 1024)]
-    [0, 1, 2, 4, 1024, 1024]
-    """
-    return 1 << (tokens - 1).bit_length() if tokens > 1 else tokens

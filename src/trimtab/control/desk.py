@@ -1,7 +1,7 @@
 """The desk: what operators see and change. The command line, the JSON API and the pages all stand in front of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from trimtab.control.reports import (
     sums_of,
     workloads_of,
 )
-from trimtab.core import CallRecord, Clock, JournalEntry
+from trimtab.core import GATEWAY, CallRecord, Clock, JournalEntry
 from trimtab.gateway import Evidence
 from trimtab.replay import Simulation
 from trimtab.store import (
@@ -39,18 +39,6 @@ from trimtab.store import (
 
 MAX_LISTED = 1000
 """Most calls or audit records in one answer; exports stream."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallQuery:
-    """Which of the newest calls; ``None`` is any."""
-
-    workload: str | None = None
-    model: str | None = None
-    status: str | None = None
-    app: str | None = None
-    since_us: int | None = None
-    limit: int = 100
 
 
 class Desk:
@@ -107,18 +95,11 @@ class Desk:
         """Return the wall clock in whole seconds since the Unix epoch."""
         return self._clock.now_us() // 1_000_000
 
-    def calls(self, operator: Operator, query: CallQuery) -> list[CallRecord]:
+    def calls(self, operator: Operator, chosen: CallFilter, *, limit: int) -> list[CallRecord]:
         """Return the newest calls that fit, of the operator's app."""
-        if operator.app is not None and query.app not in (None, operator.app):
+        if operator.app is not None and chosen.app not in (None, operator.app):
             return []
-        chosen = CallFilter(
-            workload=query.workload,
-            model=query.model,
-            status=query.status,
-            app=operator.app or query.app,
-            since_us=query.since_us,
-        )
-        return self._reader.newest(chosen, min(query.limit, MAX_LISTED))
+        return self._reader.newest(replace(chosen, app=operator.app or chosen.app), min(limit, MAX_LISTED))
 
     def entry(self, operator: Operator, call_id: str) -> JournalEntry:
         """Return a call with its bodies, where they were kept.
@@ -136,9 +117,9 @@ class Desk:
         """
         return self._explainer.call(operator, call_id)
 
-    def workloads(self, operator: Operator) -> list[WorkloadSummary]:
-        """Return the workloads of the operator's app, most calls first."""
-        return workloads_of(self._reader.totals(CallFilter(app=operator.app)), self._quality())
+    def workloads(self, operator: Operator, source: str | None = None) -> list[WorkloadSummary]:
+        """Return the workloads of the operator's app, most calls first; with a source, its calls alone."""
+        return workloads_of(self._reader.totals(CallFilter(app=operator.app, source=source)), self._quality())
 
     def explain_workload(self, operator: Operator, name: str) -> WorkloadExplanation:
         """Return why a workload is on its model.
@@ -148,26 +129,41 @@ class Desk:
         """
         return self._explainer.workload(operator, name)
 
-    def days(self, operator: Operator) -> list[DaySummary]:
-        """Return calls and cost of each day, the newest first."""
-        app = operator.app
-        return days_of(self._reader.by_day(CallFilter(app=app)), self._reader.by_day(CallFilter(app=app, model="")))
+    def days(self, operator: Operator, source: str | None = None) -> list[DaySummary]:
+        """Return calls and cost of each day, the newest first; with a source, its calls alone."""
+        chosen = CallFilter(app=operator.app, source=source)
+        return days_of(self._reader.by_day(chosen), self._reader.by_day(replace(chosen, model="")))
 
     def models(self) -> list[ModelRow]:
         """Return the pool with today's prices."""
         return models_of(self._pool, self._prices, self._clock.now_us())
 
-    def overview(self, operator: Operator) -> dict[str, Any]:  # Any: the names that the first page shows
-        """Return what the first page shows: totals, policy, workloads, days, models and the newest calls."""
+    def overview(self, operator: Operator, source: str | None = None) -> dict[str, Any]:  # Any: what the page names
+        """Return what the first page shows: totals, policy, workloads, days, models and the newest calls.
+
+        Args:
+            operator: Whose app's calls.
+            source: Where the calls came from; ``None`` is anywhere.
+        """
+        chosen = CallFilter(app=operator.app, source=source)
         return {
-            "totals": sums_of(self._reader.totals(CallFilter(app=operator.app))),
+            "source": source,
+            "totals": sums_of(self._reader.totals(chosen)),
             "policy": self.policies.current(),
             "refused": self.refused(),
-            "workloads": self.workloads(operator),
-            "days": self.days(operator),
+            "workloads": self.workloads(operator, source),
+            "days": self.days(operator, source),
             "models": self.models(),
-            "calls": self.calls(operator, CallQuery(limit=20)),
+            "calls": self.calls(operator, chosen, limit=10),
         }
+
+    def is_mixed(self, operator: Operator) -> bool:
+        """Return whether calls were both imported and sent through the gateway, which nobody wants to see added up."""
+        every, live = (
+            sum(cell.n_calls for cell in self._reader.totals(CallFilter(app=operator.app, source=source)))
+            for source in (None, GATEWAY)
+        )
+        return 0 < live < every
 
     def audit_records(self, limit: int) -> list[AuditRecord]:
         """Return the newest changes of policies and keys."""
@@ -199,7 +195,7 @@ class Desk:
     def simulate(
         self,
         texts: Mapping[str, str],
-        filter: CallFilter,
+        chosen: CallFilter,
         *,
         recorded_models: bool = False,
         progress: Callable[[int], None] = lambda n_prompts: None,
@@ -208,14 +204,14 @@ class Desk:
 
         Args:
             texts: Policies as YAML, by the name to report them under.
-            filter: Which calls.
+            chosen: Which calls.
             recorded_models: Whether models that answered in the record and are not configured take part.
             progress: Told the number of prompts read, now and then.
 
         Raises:
             PolicyInvalid: one of them cannot be read, or relies on a model outside the pool.
         """
-        return self._comparer.simulate(texts, filter, recorded_models=recorded_models, progress=progress)
+        return self._comparer.simulate(texts, chosen, recorded_models=recorded_models, progress=progress)
 
     def refused(self) -> str | None:
         """Return why the watched policy file cannot be used as it is now, or ``None``."""
@@ -225,9 +221,6 @@ class Desk:
         """Follow the policy file until cancelled; without one there is nothing to do."""
         if self._file is not None:
             await self._file.watch()
-
-    def close(self) -> None:
-        """Let go. The database stays the caller's."""
 
     def _quality(self) -> Quality:
         return self._evidence().quality

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
 from trimtab.catalog import Pool, PriceBook
-from trimtab.control.deciding import decide_afresh, facts_of, measure_with
+from trimtab.control.deciding import facts_of, measure_with
 from trimtab.control.operators import Operator
-from trimtab.control.reports import ModelShare, Quality, workloads_of
-from trimtab.core import CallRecord, Clock, Feedback, JournalEntry
+from trimtab.control.reports import Quality, WorkloadSummary, workloads_of
+from trimtab.core import GATEWAY, CallRecord, Clock, Feedback, JournalEntry
 from trimtab.core.errors import NotFound
 from trimtab.policy import Facts, Policy
-from trimtab.routing import Explanation, decode_decision, explain_decision
+from trimtab.routing import Explanation, decide_afresh, decode_decision, explain_decision
 from trimtab.store import CallFilter, CallReader
 
 NEWEST = 200
@@ -28,15 +29,11 @@ class CallExplanation(msgspec.Struct, frozen=True, kw_only=True):
     feedback: tuple[Feedback, ...]
 
 
-class WorkloadExplanation(msgspec.Struct, frozen=True, kw_only=True):
+class WorkloadExplanation(WorkloadSummary, frozen=True, kw_only=True):
     """One workload: who answers, at what cost and quality, and the decision behind it."""
 
-    workload: str
-    n_calls: int
-    n_unpriced: int
-    cost_nano_usd: int | None
-    cost_usd: str | None
-    models: tuple[ModelShare, ...]
+    n_imported: int
+    """Of the calls, those that did not come through the gateway."""
     current: Explanation | None
     """``None`` while no policy is in force."""
     basis: str
@@ -109,17 +106,13 @@ class Explainer:
         found = workloads_of(self._reader.totals(chosen), self._quality())
         if not found:
             raise NotFound(f"There is no workload {name[:64]!r}.", hint="`trimtab workloads list` shows all.")
-        current, basis = self._current(self._reader.newest(chosen, NEWEST))
-        summary = found[0]
+        live = replace(chosen, source=GATEWAY)
+        n_live = sum(cell.n_calls for cell in self._reader.totals(live))
+        # Imported calls carry no decision, and there may be more of them than anybody looks through.
+        calls = self._reader.newest(live, min(n_live, NEWEST)) if n_live else self._reader.newest(chosen, NEWEST)
+        current, basis = self._current(calls)
         return WorkloadExplanation(
-            workload=summary.workload,
-            n_calls=summary.n_calls,
-            n_unpriced=summary.n_unpriced,
-            cost_nano_usd=summary.cost_nano_usd,
-            cost_usd=summary.cost_usd,
-            models=summary.models,
-            current=current,
-            basis=basis,
+            **msgspec.structs.asdict(found[0]), n_imported=found[0].n_calls - n_live, current=current, basis=basis
         )
 
     def _current(self, calls: list[CallRecord]) -> tuple[Explanation | None, str]:
@@ -130,12 +123,14 @@ class Explainer:
             if call.policy_version == policy.version and call.decision_digest is not None:
                 record = self._reader.decision(call.decision_digest)
                 if record is not None:
-                    return explain_decision(
-                        decode_decision(record)
-                    ), f"The newest call under this policy, {call.call_id}."
+                    basis = f"The newest call under this policy, {call.call_id}."
+                    return explain_decision(decode_decision(record)), basis
         facts, n_alike = _usual_facts(calls)
         measure = measure_with(self._reader, self._quality())
-        decision = decide_afresh(policy, facts, self._pool, self._prices, measure, self._clock.now_us())
+        constraints = policy.resolve(facts, self._pool)
+        decision = decide_afresh(
+            facts, constraints, self._pool, self._prices, at_us=self._clock.now_us(), measure=measure
+        )
         return explain_decision(decision), (
             f"Decided now for the usual call of this workload, the shape of {n_alike:,} of its newest {len(calls):,}: "
             "the journal has no decision of it under the policy in force."

@@ -1,5 +1,6 @@
 """Each kind of number in one way: the command line and the pages show figures through these functions."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from trimtab.core import format_usd, from_nano_usd, to_datetime
@@ -13,6 +14,50 @@ def usd(amount_nano_usd: int | None) -> str:
     ('$1,234.50', 'unpriced')
     """
     return format_usd(None if amount_nano_usd is None else from_nano_usd(amount_nano_usd))
+
+
+def usd_column(amounts_nano_usd: Iterable[int | None]) -> list[str]:
+    """Return amounts that stand below each other, all to the same place so that the eye can compare them.
+
+    The smallest keeps four digits where that leaves the largest six; what is smaller still shows as less than one of
+    the last place, never as nothing. There are cents always, and no zeros that all of them would end in.
+
+    >>> usd_column([293_449_200, 4_251_000, None, 0])
+    ['$0.293449', '$0.004251', 'unpriced', '$0.000000']
+    >>> usd_column([1_234_500_000_000, 4_251_000]), usd_column([500_000_000, 16_000_000])
+    (['$1,234.50', '<$0.01'], ['$0.500', '$0.016'])
+    """
+    amounts = list(amounts_nano_usd)
+    sizes = [abs(from_nano_usd(amount)) for amount in amounts if amount]
+    places = max(2, min(3 - min(sizes).adjusted(), 5 - max(sizes).adjusted(), _places(sizes))) if sizes else 2
+    return [_to_place(amount, places) for amount in amounts]
+
+
+def _places(amounts_usd: Iterable[Decimal]) -> int:
+    """Return how many decimal places hold all of these amounts."""
+    exponents = (amount.normalize().as_tuple().exponent for amount in amounts_usd)
+    return max(-exponent if isinstance(exponent, int) else 0 for exponent in exponents)
+
+
+def _to_place(amount_nano_usd: int | None, places: int) -> str:
+    if amount_nano_usd is None:
+        return "unpriced"
+    amount_usd, last = from_nano_usd(amount_nano_usd), Decimal(1).scaleb(-places)
+    if amount_usd and abs(amount_usd) * 2 < last:
+        return f"<${last:f}" if amount_usd > 0 else f">-${last:f}"
+    return f"{'-' if amount_usd < 0 else ''}${abs(amount_usd):,.{places}f}"
+
+
+def usd_per_mtok(price: str | None) -> str:
+    """Return a price for a million tokens, to the cent or as exact as it is; ``unpriced`` when it is not known.
+
+    >>> usd_per_mtok("0.4"), usd_per_mtok("0.0375"), usd_per_mtok(None)
+    ('0.40', '0.0375', 'unpriced')
+    """
+    if price is None:
+        return "unpriced"
+    amount = Decimal(price)
+    return f"{amount:,.{max(2, _places([amount]))}f}"
 
 
 def usd_text(amount_nano_usd: int | None) -> str | None:
@@ -56,12 +101,13 @@ def count(number: int | None) -> str:
 def ms(duration_ms: float | None) -> str:
     """Return a duration: whole milliseconds from 10 on, two digits below.
 
-    >>> ms(1234.5), ms(0.4321), ms(None)
-    ('1,234 ms', '0.43 ms', '-')
+    >>> ms(1234.5), ms(4), ms(0.3), ms(None)
+    ('1,234 ms', '4.0 ms', '0.30 ms', '-')
     """
     if duration_ms is None:
         return "-"
-    return f"{duration_ms:,.0f} ms" if duration_ms >= 10 else f"{duration_ms:.2g} ms"
+    places = 0 if duration_ms >= 10 else 1 if duration_ms >= 1 else 2
+    return f"{duration_ms:,.{places}f} ms"
 
 
 def instant(at_us: int | None) -> str:

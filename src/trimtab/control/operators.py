@@ -2,12 +2,14 @@
 
 import getpass
 from dataclasses import dataclass
+from typing import get_args
 
 from trimtab.core import Clock
 from trimtab.core.errors import AuthenticationFailed
+from trimtab.gateway import Scope
 from trimtab.store import KeyStore, StoredKey
 
-DATA_SCOPES = ("inference", "embeddings", "feedback")
+DATA_SCOPES: tuple[str, ...] = get_args(Scope)
 """What a key may do on the data plane."""
 
 CONTROL_SCOPES = (

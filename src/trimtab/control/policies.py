@@ -51,6 +51,12 @@ class Applied:
     """False when this version was in force already."""
 
 
+def policy_in_force(store: PolicyStore) -> Policy | None:
+    """Return the stored policy in force, compiled, or ``None``."""
+    current = store.current()
+    return None if current is None else policy_from_canonical(current.canonical.encode())
+
+
 class PolicyDesk:
     """Everything that is done to the policy in force. Each change is one audit record.
 
@@ -97,6 +103,14 @@ class PolicyDesk:
         self._refuse_unless_sound(policy, hint="That version does not fit today's models; nothing was changed.")
         return self._point_to(policy, text=chosen.source, origin=chosen.origin, actor=actor, action="policy.rollback")
 
+    def has_applied(self, text: str, *, actor: str) -> bool:
+        """Return whether this text is what the actor applied last.
+
+        Applying it once more would change nothing, or undo a rollback that somebody made since.
+        """
+        last = next((move for move in self.versions() if move.actor == actor), None)
+        return last is not None and last.source == text
+
     def current(self) -> PolicyVersion | None:
         """Return the version in force, or ``None`` when none ever was."""
         return self._store.current()
@@ -107,8 +121,7 @@ class PolicyDesk:
 
     def in_force(self) -> Policy | None:
         """Return the policy in force, compiled, or ``None``."""
-        current = self.current()
-        return None if current is None else policy_from_canonical(current.canonical.encode())
+        return policy_in_force(self._store)
 
     def _checked(self, policy: Policy) -> PolicyCheck:
         today = to_datetime(self._clock.now_us()).date()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 from trimtab.control.policies import PolicyDesk
@@ -10,8 +11,16 @@ from trimtab.core.errors import PolicyInvalid, StoreError
 log = logging.getLogger("trimtab.control")
 
 POLL_S = 0.25
+SETTLED_S = 2.0
+"""A file this old shows every further edit by its time. File systems count in steps of up to two seconds, and a second
+edit within one step that keeps the size would look like none."""
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is refused before it is read; real ones have a few kilobytes."""
+
+
+def actor_of(path: Path) -> str:
+    """Return how the audit log names a policy file."""
+    return f"file:{path.name}"
 
 
 class PolicyFile:
@@ -49,7 +58,8 @@ class PolicyFile:
             self._refuse(f"{self._path.name} cannot be read: {reason}.")
             return
         if text == self._text or self._apply(text):
-            self._stamp, self._text = stamp, text
+            is_settled = abs(time.time() - stat.st_mtime) > SETTLED_S
+            self._stamp, self._text = stamp if is_settled else None, text
 
     def _read(self, n_bytes: int) -> str:
         if n_bytes > MAX_BYTES:
@@ -58,8 +68,12 @@ class PolicyFile:
 
     def _apply(self, text: str) -> bool:
         """Return whether the store could be asked; if not, the next look tries again."""
+        actor = actor_of(self._path)
         try:
-            applied = self._policies.apply(text, origin=self._path.name, actor=f"file:{self._path.name}")
+            if self._text is None and self._policies.has_applied(text, actor=actor):
+                self.refused = None
+                return True
+            applied = self._policies.apply(text, origin=self._path.name, actor=actor)
         except PolicyInvalid as exc:
             self._refuse(exc.message)
             return True

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from trimtab.catalog import ModelCard, Pool, PriceBook, PriceConfig
+from trimtab.catalog import TOKENS_PER_MTOK, ModelCard, Pool, PriceBook, PriceConfig
 from trimtab.core import from_nano_usd
 from trimtab.store import Totals
 
 _STEP = Decimal("0.000001")
-_TOKENS_PER_MTOK = 1_000_000
 
 
 class RecordedPool(NamedTuple):
@@ -54,7 +53,7 @@ def _by_model(totals: Iterable[Totals], *, leaving_out: Mapping[str, ModelCard])
 def _rate(cost_nano_usd: int, tokens: int) -> PriceConfig | None:
     if not tokens:
         return None
-    usd_per_mtok = (from_nano_usd(cost_nano_usd) * _TOKENS_PER_MTOK / tokens).quantize(_STEP)
+    usd_per_mtok = (from_nano_usd(cost_nano_usd) * TOKENS_PER_MTOK / tokens).quantize(_STEP)
     return PriceConfig(
         source="average of the record", input_usd_per_mtok=usd_per_mtok, output_usd_per_mtok=usd_per_mtok
     )

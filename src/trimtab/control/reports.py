@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from trimtab.catalog import ModelCard, PriceBook
+from trimtab.catalog import ALWAYS, ModelCard, PriceBook
 from trimtab.control.numbers import usd_text
 from trimtab.core import US_PER_DAY, to_datetime
 from trimtab.routing import Estimate
-from trimtab.store import Totals
-from trimtab.store.totals import DayTotals
+from trimtab.store import DayTotals, Totals
 
 Quality = Callable[[str, str], Estimate | None]
 """Measured quality of ``(workload, "provider:model")``."""
+
+
+UNPRICED = "unpriced"
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     price_source: str
     """Where the price can be checked, or ``unpriced``."""
     price_date: str | None
+    """ISO date; ``None`` without a price, or without its date."""
 
 
 NOBODY = "none"
@@ -123,6 +126,13 @@ def days_of(days: Iterable[DayTotals], nobody: Iterable[DayTotals]) -> list[DayS
 def models_of(cards: Iterable[ModelCard], prices: PriceBook, at_us: int) -> list[ModelRow]:
     """Return the pool with the prices of the moment."""
     return [_model(card, prices, at_us) for card in cards]
+
+
+def priced_by(model: ModelRow) -> str:
+    """Return where a model's price comes from with its date, which a price is never shown without."""
+    if model.price_source == UNPRICED:
+        return UNPRICED
+    return f"{model.price_source}, {model.price_date or 'undated'}"
 
 
 def _added(totals: Iterable[Totals]) -> tuple[int, int, int | None]:
@@ -189,6 +199,6 @@ def _model(card: ModelCard, prices: PriceBook, at_us: int) -> ModelRow:
         context_tokens=card.context_tokens,
         input_usd_per_mtok=None if price is None else f"{price.input.usd_per_mtok:f}",
         output_usd_per_mtok=None if price is None or price.output is None else f"{price.output.usd_per_mtok:f}",
-        price_source="unpriced" if price is None else f"{price.source.value}: {price.origin}",
-        price_date=None if price is None else price.as_of.isoformat(),
+        price_source=UNPRICED if price is None else f"{price.source.value}: {price.origin}",
+        price_date=None if price is None or price.as_of == ALWAYS else price.as_of.isoformat(),
     )

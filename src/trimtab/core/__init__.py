@@ -1,9 +1,10 @@
 """Ids, usage, money, wire forms, records, clock and errors: what every room shares."""
 
-from trimtab.core.clock import US_PER_DAY, US_PER_HOUR, Clock, SystemClock, day_of, to_datetime, to_us
+from trimtab.core.clock import US_PER_DAY, US_PER_HOUR, Clock, SystemClock, day_of, month_start, to_datetime, to_us
 from trimtab.core.ids import derived_call_id, new_call_id
 from trimtab.core.money import format_usd, from_nano_usd, to_nano_usd
 from trimtab.core.records import (
+    GATEWAY,
     Api,
     Attempt,
     CallRecord,
@@ -13,10 +14,11 @@ from trimtab.core.records import (
     JournalEntry,
     StoreMode,
 )
-from trimtab.core.sensitivity import STRICTEST, Sensitivity, parse_sensitivity
+from trimtab.core.sensitivity import STRICTEST, Sensitivity, SensitivityLabel, parse_sensitivity
 from trimtab.core.usage import NO_USAGE, Usage
 
 __all__ = [
+    "GATEWAY",
     "NO_USAGE",
     "STRICTEST",
     "US_PER_DAY",
@@ -30,6 +32,7 @@ __all__ = [
     "Feedback",
     "JournalEntry",
     "Sensitivity",
+    "SensitivityLabel",
     "StoreMode",
     "SystemClock",
     "Usage",
@@ -37,6 +40,7 @@ __all__ = [
     "derived_call_id",
     "format_usd",
     "from_nano_usd",
+    "month_start",
     "new_call_id",
     "parse_sensitivity",
     "to_datetime",

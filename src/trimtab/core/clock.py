@@ -53,3 +53,12 @@ def to_us(instant: datetime) -> int:
 def day_of(instant_us: int) -> int:
     """Return the UTC day number since 1970-01-01 (day 0)."""
     return instant_us // US_PER_DAY
+
+
+def month_start(day: int) -> int:
+    """Return the first day of the UTC month that a day lies in, both counted from 1970-01-01.
+
+    >>> month_start(20_000)  # 2024-10-04
+    19997
+    """
+    return day - (to_datetime(day * US_PER_DAY).day - 1)

@@ -70,13 +70,17 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: float = 0.0
 
 
+GATEWAY = "gateway"
+"""The source of calls that came through the gateway."""
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call to a model, through the gateway or imported, with its outcome."""
 
     call_id: str
     started_at_us: int
     """Unix microseconds, UTC."""
-    source: str = "gateway"
+    source: str = GATEWAY
     """``gateway``, or ``import:FORMAT`` for a log read from elsewhere."""
     api: str = Api.CHAT_COMPLETIONS
     app: str = "default"

@@ -1,6 +1,7 @@
 """How far a call's content may travel."""
 
 from enum import IntEnum
+from typing import Literal
 
 
 class Sensitivity(IntEnum):
@@ -17,6 +18,7 @@ class Sensitivity(IntEnum):
         return self.name.lower()
 
 
+SensitivityLabel = Literal["public", "internal", "confidential", "restricted"]
 STRICTEST = Sensitivity.RESTRICTED
 _BY_LABEL = {level.label: level for level in Sensitivity}
 

@@ -14,7 +14,8 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONGEST_PARTIAL_END = 3
 _BOM = b"\xef\xbb\xbf"
 _HAS_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*[^\s\]]')
-_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
+USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
+"""A ``usage`` that says something: OpenAI puts ``"usage":null`` into every other chunk."""
 
 
 class EventReader:
@@ -111,7 +112,7 @@ class StreamFilter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what of ``chunk``, and of what was held, is to be forwarded now; may be empty."""
-        if not self._held and not self._passed and chunk[-2:] == b"\n\n" and _USAGE_OBJECT.search(chunk) is None:
+        if not self._held and not self._passed and chunk[-2:] == b"\n\n" and USAGE_OBJECT.search(chunk) is None:
             return chunk
         if not self._passed:
             return self._sift(self._held + chunk)

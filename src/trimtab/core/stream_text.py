@@ -8,10 +8,10 @@ import msgspec
 from trimtab.core.records import Api
 from trimtab.core.sse import data_of, split_events
 
-_PIECES = frozenset(
+TEXT_FIELDS = frozenset(
     {"content", "refusal", "reasoning", "reasoning_content", "arguments", "text", "partial_json", "thinking"}
 )
-"""Fields whose strings are output, in OpenAI's deltas and Anthropic's."""
+"""Fields whose strings are output, in OpenAI's deltas and Anthropic's; each holds one piece of a longer text."""
 
 
 def stream_text_bytes(api: Api, stream: bytes) -> int:
@@ -45,7 +45,7 @@ def _pieces(value: Any) -> Iterator[str]:  # Any: a provider's JSON
             yield from _pieces(item)
     elif isinstance(value, dict):
         for name, child in value.items():
-            if isinstance(child, str) and name in _PIECES:
+            if isinstance(child, str) and name in TEXT_FIELDS:
                 yield child
             else:
                 yield from _pieces(child)

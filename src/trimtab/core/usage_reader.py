@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trimtab.core.records import Api
-from trimtab.core.sse import EventReader, data_of
+from trimtab.core.sse import USAGE_OBJECT, EventReader, data_of
 from trimtab.core.usage import NO_USAGE, Usage
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_MAX_TOKENS = 2**53
+_MAX_TOKENS = 2**29
+"""No answer has half a billion tokens; three such counts still add up to what a column of the journal takes."""
+_MAX_WORD = 64
+"""Finish reasons are words; what is longer is content, and has no place in the journal."""
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
-_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 
 
 class ResponseUsage(NamedTuple):
@@ -96,7 +98,7 @@ class StreamUsage:
             return True
         if self._is_messages:
             return b'"usage"' in some or b'"message_delta"' in some
-        return _FINISHED.search(some) is not None or _USAGE_OBJECT.search(some) is not None
+        return _FINISHED.search(some) is not None or USAGE_OBJECT.search(some) is not None
 
     def _read(self, event: bytes) -> None:
         try:
@@ -190,4 +192,4 @@ def _finish_of(choices: msgspec.Raw) -> str | None:
 
 
 def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= _MAX_WORD else None

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from trimtab.core.errors import AuthenticationFailed, PermissionDenied
 from trimtab.core.secret_hash import secret_digest
 from trimtab.policy import Budget
 
-Scope = Literal["inference", "feedback", "embeddings"]
+Scope = Literal["inference", "embeddings", "feedback"]
+"""What a key may do on the data plane."""
+SCOPES: frozenset[str] = frozenset(get_args(Scope))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class Caller:
     key_id: str | None
     """``None`` when authentication is switched off."""
     app: str
-    scopes: frozenset[str] = frozenset({"inference", "feedback", "embeddings"})
+    scopes: frozenset[str] = SCOPES
     calls_per_minute: int | None = None
     tokens_per_minute: int | None = None
     budgets: tuple[Budget, ...] = ()

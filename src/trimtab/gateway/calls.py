@@ -58,6 +58,11 @@ class Reply(Protocol):
         ...
 
 
+RECORDED_SCORE = "x-trimtab-recorded-score"
+RECORDED_COST_USD = "x-trimtab-recorded-cost-usd"
+"""Headers by which the ``recorded`` provider hands over what was measured; they go no further."""
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """What a recorded answer carries beyond its bytes: the outcome that was measured when it was recorded."""
 
@@ -67,7 +72,7 @@ class Recorded(msgspec.Struct, frozen=True):
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Recorded":
         """Read the headers that the ``recorded`` provider sets; live providers are never read this way."""
-        score, cost = headers.get("x-trimtab-recorded-score"), headers.get("x-trimtab-recorded-cost-usd")
+        score, cost = headers.get(RECORDED_SCORE), headers.get(RECORDED_COST_USD)
         return cls(
             None if score is None else float(score),
             None if cost is None else to_nano_usd(Decimal(cost)),
@@ -114,6 +119,9 @@ class Flow:
         """Note whom is asked now; nothing of an earlier try stays."""
         self.model, self.is_recorded = model, is_recorded
         self.recorded = NOT_RECORDED
+        self.usage, self.finish_reason = NO_USAGE, None
+        self.cost_nano_usd, self.cost_source = None, CostSource.UNPRICED
+        self.n_stream_bytes = 0
         self.asked_s = self.clock.monotonic_s()
 
     def on_first_chunk(self) -> None:

@@ -7,7 +7,7 @@ it is made once, encoded once, and found again by a dictionary look-up (decision
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Protocol, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ from trimtab.gateway.admission import Caller
 from trimtab.gateway.budgets import BudgetKeeper, Cap, caps_of
 from trimtab.gateway.measurements import Measurements
 from trimtab.gateway.upstream import Provider
-from trimtab.policy import Budget, Constraints, Facts, Policy, Removal
+from trimtab.policy import Budget, Constraints, Facts, Mode, Policy, Removal
 from trimtab.routing import BudgetState, CandidateFacts, Decision, Estimate, candidate_facts, decide, digest_of
 from trimtab.workloads import UNCLASSIFIED, CallHints, Classifier, conversation_id_of
 
@@ -28,7 +28,7 @@ MEMO_SIZE = 8192
 
 MAX_PROMPT_ID = 256
 
-MODES = ("auto", "fixed", "capability", "eco", "regulated")
+MODES = get_args(Mode)
 
 
 class Evidence(Protocol):
@@ -37,14 +37,6 @@ class Evidence(Protocol):
     def quality(self, workload: str, model: str) -> Estimate | None:
         """Return the estimate with interval and n, or ``None`` where nothing was graded."""
         ...
-
-
-class NoEvidence:
-    """A journal with no grades."""
-
-    def quality(self, workload: str, model: str) -> Estimate | None:
-        """Return ``None``."""
-        return None
 
 
 @dataclass(frozen=True, slots=True)

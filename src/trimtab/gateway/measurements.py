@@ -1,11 +1,16 @@
 """What this worker measures of each model while it serves: time to first chunk, total time, output speed."""
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-WINDOW = 512
+MEASURED_CALLS = 512
 """Newest calls kept per model; a p95 over 512 has a rank error of about one point."""
+
+
+Sample = tuple[float, float | None, int | None]
+"""One call: total and first-chunk milliseconds, output tokens."""
 
 
 class Speed(NamedTuple):
@@ -19,9 +24,9 @@ class Speed(NamedTuple):
 
 @dataclass(slots=True)
 class _Window:
-    ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    total_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    tokens_per_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    ttft_ms: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED_CALLS))
+    total_ms: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED_CALLS))
+    tokens_per_s: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED_CALLS))
 
 
 class Measurements:
@@ -30,6 +35,15 @@ class Measurements:
     def __init__(self, seed: dict[str, Speed] | None = None) -> None:
         self._seed = dict(seed or {})
         self._windows: dict[str, _Window] = {}
+
+    @classmethod
+    def of(cls, samples: Mapping[str, Iterable[Sample]]) -> "Measurements":
+        """Return what calls recorded elsewhere would have measured, by model."""
+        measured = cls()
+        for model, calls in samples.items():
+            for total_ms, ttft_ms, output_tokens in calls:
+                measured.observe(model, total_ms=total_ms, ttft_ms=ttft_ms, output_tokens=output_tokens)
+        return measured
 
     def observe(self, model: str, *, total_ms: float, ttft_ms: float | None, output_tokens: int | None) -> None:
         """Add one successful call."""

@@ -295,6 +295,3 @@ def _exhausted(cap: Cap) -> BudgetExhausted:
         f"The {cap.period} budget of {cap.scope}, ${from_nano_usd(cap.limit_nano_usd):f}, is used up.",
         hint="It opens again with the next period, or raise it in the policy.",
     )
-
-
-__all__ = ["Gateway", "GatewaySettings", "Recorder"]

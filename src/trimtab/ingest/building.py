@@ -6,8 +6,8 @@ from typing import TypedDict
 
 import msgspec
 
-from trimtab.core import Api, CallRecord, CostSource, JournalEntry, StoreMode, Usage, parse_sensitivity
-from trimtab.ingest.fields import FieldError, Fields, Value
+from trimtab.core import Api, CallRecord, CostSource, JournalEntry, StoreMode, Usage
+from trimtab.ingest.fields import Fields, Value
 from trimtab.ingest.rows import ImportOptions
 
 _APIS = {"chat/completions": Api.CHAT_COMPLETIONS, "embeddings": Api.EMBEDDINGS, "messages": Api.MESSAGES}
@@ -53,13 +53,8 @@ def sensitivity_of(row: Fields, options: ImportOptions) -> int:
     Raises:
         FieldError: the label is none of the four.
     """
-    label = row.name("sensitivity")
-    if label is None:
-        return int(options.sensitivity)
-    try:
-        return int(parse_sensitivity(label))
-    except ValueError as exc:
-        raise FieldError(str(exc)) from exc
+    own = row.sensitivity("sensitivity")
+    return int(options.sensitivity if own is None else own)
 
 
 def usage_of(body: Fields) -> Usage:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import IO, Any, Literal
 
 import msgspec
@@ -95,18 +96,7 @@ def _write_parquet(rows: Iterator[Mapping[str, Value]], sink: IO[bytes], columns
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     n = 0
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for chunk in _chunks(rows, _PARQUET_ROWS):
+        while chunk := list(islice(rows, _PARQUET_ROWS)):
             writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
             n += len(chunk)
     return n
-
-
-def _chunks(rows: Iterable[Mapping[str, Value]], size: int) -> Iterator[list[Mapping[str, Value]]]:
-    chunk: list[Mapping[str, Value]] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

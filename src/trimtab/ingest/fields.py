@@ -8,7 +8,7 @@ from decimal import Decimal, DecimalException
 
 import msgspec
 
-from trimtab.core import to_nano_usd, to_us
+from trimtab.core import Sensitivity, parse_sensitivity, to_nano_usd, to_us
 
 Value = object
 """One cell: ``str``, ``int``, ``Decimal``, ``float``, ``bool``, ``datetime``, ``list``, ``dict`` or ``None``."""
@@ -145,6 +145,16 @@ class Fields:
         if not _EARLIEST_US <= at_us <= _LATEST_US:
             raise FieldError(f"{name} is {_shown(value)}, outside the years 1970 to 2100")
         return at_us
+
+    def sensitivity(self, *names: str) -> Sensitivity | None:
+        """Return the level that a label names."""
+        label = self.name(*names)
+        if label is None:
+            return None
+        try:
+            return parse_sensitivity(label)
+        except ValueError as exc:
+            raise FieldError(str(exc)) from exc
 
     def flag(self, *names: str) -> bool:
         """Return whether a column says yes; absent is no."""

@@ -11,13 +11,12 @@ from trimtab.core import (
     Attempt,
     CallRecord,
     JournalEntry,
+    Sensitivity,
     StoreMode,
     Usage,
     from_nano_usd,
-    parse_sensitivity,
     to_datetime,
 )
-from trimtab.core.sensitivity import Sensitivity
 from trimtab.ingest.fields import FieldError, Fields, Value
 
 Kind = Literal["text", "count", "number", "flag"]
@@ -114,8 +113,11 @@ def unflatten(row: Fields) -> JournalEntry:
     started_at_us = row.instant("started_at")
     if started_at_us is None:
         raise FieldError("started_at is missing")
+    sensitivity = row.sensitivity("sensitivity")
+    if sensitivity is None:
+        raise FieldError("sensitivity is missing")
     values["started_at_us"] = started_at_us
-    values["sensitivity"] = _sensitivity(row.required_name("sensitivity"))
+    values["sensitivity"] = int(sensitivity)
     values["cost_nano_usd"] = row.nano_usd("cost_usd")
     values["usage"] = Usage(**{name: row.count(name) for name in _USAGE})
     values["attempts"] = _attempts(row)
@@ -144,13 +146,6 @@ _READERS: Mapping[Kind, Callable[[Fields, str], object]] = {
     "number": _number,
     "flag": _flag,
 }
-
-
-def _sensitivity(label: str) -> int:
-    try:
-        return int(parse_sensitivity(label))
-    except ValueError as exc:
-        raise FieldError(str(exc)) from exc
 
 
 def _attempts(row: Fields) -> tuple[Attempt, ...]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from trimtab.catalog import ModelCard, PriceBook
-from trimtab.core import CallStatus, CostSource, JournalEntry
+from trimtab.core import GATEWAY, CallStatus, CostSource, JournalEntry
 from trimtab.ingest.rows import Row
 
-_NOT_AT_LIST_PRICE = frozenset({"import:openai-batch", "import:outcomes", "gateway"})
+_NOT_AT_LIST_PRICE = frozenset({"import:openai-batch", "import:outcomes", GATEWAY})
 """A batch is sold below the list, an outcome without a cost cost nothing knowable, a gateway call was priced then."""
 
 

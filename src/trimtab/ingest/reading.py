@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -79,7 +79,7 @@ def read_calls(source: Source, meter: Meter | None = None) -> Iterator[Row]:
         yield from (row for row in chain(seen, rows) if isinstance(row, BadLine))
         return
     name = source.format or format_of(first, source)
-    with _requests_of(source) as requests:
+    with closing(BatchRequests.of(source.requests)) as requests:
         convert = _converter(source, name, first, requests)
         for row in chain(seen, rows):
             yield row if isinstance(row, BadLine) else _converted(row, convert)
@@ -99,7 +99,7 @@ def format_of(row: RawRow, source: Source) -> Format:
             return name
     found = ", ".join(str(column)[:40] for column in list(names)[:12])
     raise ConfigurationError(
-        f"{source.path} is in no format that is known by its columns ({found}).",
+        f"{source.path} is in no format that is known by its columns ({found or 'it has none'}).",
         hint="Name the format with --format, or say which column is which: --map model=COLUMN --map cost_usd=COLUMN.",
     )
 
@@ -121,10 +121,6 @@ def _converter(source: Source, name: Format, first: RawRow, requests: BatchReque
     if name == "table":
         _check_table(source, first)
     return converters[name]
-
-
-def _requests_of(source: Source) -> AbstractContextManager[BatchRequests]:
-    return closing(BatchRequests.of(source.requests))
 
 
 def _check_table(source: Source, first: RawRow) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from trimtab.catalog import TOKENS_PER_MTOK
 from trimtab.core import Sensitivity, from_nano_usd, to_nano_usd
 from trimtab.lab.prompts import Prompt, PromptMaker, contract_prompt, faq_prompt, review_prompt, triage_prompt
 
@@ -36,7 +37,7 @@ class SimulatedModel:
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> Decimal:
         """Return the cost of one call, to the nano-dollar."""
-        cost = (input_tokens * self.input_usd_per_mtok + output_tokens * self.output_usd_per_mtok) / 1_000_000
+        cost = (input_tokens * self.input_usd_per_mtok + output_tokens * self.output_usd_per_mtok) / TOKENS_PER_MTOK
         return from_nano_usd(to_nano_usd(cost))
 
     def latency_ms(self, output_tokens: int, dice: random.Random) -> float:

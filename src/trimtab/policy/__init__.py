@@ -1,5 +1,6 @@
 """Policy as code: a YAML file of scopes and rules becomes, for each call, the frame inside which routing may choose."""
 
+from trimtab.policy.builtins import BUILTINS, POLICY_TIER, unless_approved, unless_inside
 from trimtab.policy.changes import Change, ChangedDecision, DecisionChanges, changed_decisions, diff_policies
 from trimtab.policy.checking import TestOutcome, run_policy_tests
 from trimtab.policy.constraints import (
@@ -19,6 +20,8 @@ from trimtab.policy.schema import policy_json_schema
 from trimtab.policy.starter import starter_policy
 
 __all__ = [
+    "BUILTINS",
+    "POLICY_TIER",
     "Budget",
     "Change",
     "ChangedDecision",
@@ -43,4 +46,6 @@ __all__ = [
     "policy_json_schema",
     "run_policy_tests",
     "starter_policy",
+    "unless_approved",
+    "unless_inside",
 ]

@@ -55,8 +55,6 @@ def cel_rule(source: str) -> Cel:
     def evaluate(facts: Facts) -> object:
         return program.execute({**msgspec.structs.asdict(facts), **CONSTANTS})
 
-    rule = Cel(source, lambda facts: (True, ""))
-    text = str(rule)
     _check_answer(evaluate)
 
     def test(facts: Facts) -> tuple[bool, str]:
@@ -68,7 +66,9 @@ def cel_rule(source: str) -> Cel:
             return True, f"{text} is not true or false, which counts as a match"
         return answer, text
 
-    return Cel(source, test)
+    rule = Cel(source, test)
+    text = str(rule)
+    return rule
 
 
 def _check_names(variables: Iterable[str], functions: Iterable[str]) -> None:

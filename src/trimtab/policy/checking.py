@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from trimtab.catalog.cards import Pool
+from trimtab.catalog import Pool
 from trimtab.core import STRICTEST, Sensitivity
 from trimtab.policy.constraints import Constraints, Facts
 from trimtab.policy.document import Expectation, PolicyTest, level

@@ -17,13 +17,15 @@ from pydantic import (
     model_validator,
 )
 
-from trimtab.catalog.cards import Capability
-from trimtab.core import Sensitivity
+from trimtab.catalog import Capability
+from trimtab.core import Sensitivity, SensitivityLabel
 from trimtab.policy.constraints import Mode, OnExhausted, Preset
 from trimtab.policy.expression import All, AnyOf, Leaf, Node, Not, Operator, leaf
 from trimtab.policy.fields import FIELDS, FactField, Kind
 
-Label = Literal["public", "internal", "confidential", "restricted"]
+Label = SensitivityLabel
+StoreName = Literal["none", "metadata", "redacted", "full"]
+"""``trimtab.core.StoreMode`` as a file writes it, from what keeps least to what keeps most."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=120)]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
@@ -126,7 +128,7 @@ class Terms(Part):
     latency: LatencyTerm | None = None
     budget: BudgetTerm | None = None
     energy_wh_per_call: Positive | None = None
-    store: Literal["none", "metadata", "redacted", "full"] | None = None
+    store: StoreName | None = None
     """How much of a call is kept; the least wins. ``redacted`` where no scope says otherwise."""
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     max_choices: Annotated[int, Field(ge=1)] | None = None
@@ -292,7 +294,7 @@ class Expectation(Part):
     mode: Mode | None = None
     preset: Preset | None = None
     sensitivity: Label | None = None
-    store: Literal["none", "metadata", "redacted", "full"] | None = None
+    store: StoreName | None = None
 
 
 class PolicyTest(Part):

@@ -1,18 +1,18 @@
 """Fold every scope that applies to a call into one set of constraints. Narrowing only, whatever the order."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from trimtab.core import STRICTEST
 from trimtab.policy.constraints import Budget, Latency, Mode, Pin, Preset
-from trimtab.policy.document import Terms, level
+from trimtab.policy.document import StoreName, Terms, level
 from trimtab.policy.scopes import Scope
 
 _T = TypeVar("_T")
 _Number = TypeVar("_Number", int, float)
 
 _STRICTNESS: dict[Mode, int] = {"auto": 0, "fixed": 1, "capability": 1, "eco": 1, "regulated": 2}
-_STORES = ("none", "metadata", "redacted", "full")
+_STORES: tuple[str, ...] = get_args(StoreName)
 
 
 def said(scopes: Sequence[Scope], get: Callable[[Terms], _T | None]) -> list[_T]:

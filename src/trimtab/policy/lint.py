@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
-from trimtab.catalog.cards import ModelCard, Pool
+from trimtab.catalog import ModelCard, Pool
 from trimtab.core.errors import PolicyInvalid
 from trimtab.policy.document import Terms
 from trimtab.policy.loading import Policy

@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 from pydantic import ValidationError
 
-from trimtab.catalog.cards import Pool
+from trimtab.catalog import Pool
 from trimtab.core.errors import PolicyInvalid
 from trimtab.policy import folding
 from trimtab.policy.constraints import Constraints, Facts
@@ -81,8 +81,8 @@ def load_policy(text: str, *, origin: str) -> Policy:
     Raises:
         PolicyInvalid: anything wrong; each line of the message is ``file:line: reason``.
     """
-    data, lines = read_yaml(text, origin=origin)
-    return _policy(data, source=text, lines=lines)
+    plain, lines = read_yaml(text, origin=origin)
+    return _policy(plain, source=text, lines=lines)
 
 
 def policy_from_canonical(canonical: bytes) -> Policy:
@@ -93,17 +93,17 @@ def policy_from_canonical(canonical: bytes) -> Policy:
     """
     origin = f"policy {hashlib.sha256(canonical).hexdigest()[:12]}"
     try:
-        data = msgspec.json.decode(canonical)
+        plain = msgspec.json.decode(canonical)
     except (msgspec.DecodeError, RecursionError) as exc:
         raise PolicyInvalid(f"{origin}: not JSON: {exc}.") from exc
-    return _policy(data, source=canonical.decode(), lines=SourceLines(origin))
+    return _policy(plain, source=canonical.decode(), lines=SourceLines(origin))
 
 
-def _policy(data: Plain, *, source: str, lines: SourceLines) -> Policy:
+def _policy(plain: Plain, *, source: str, lines: SourceLines) -> Policy:
     try:
-        document = Document.model_validate_json(msgspec.json.encode(data))
+        document = Document.model_validate_json(msgspec.json.encode(plain))
     except ValidationError as exc:
-        raise invalid(exc, data, lines) from exc
+        raise invalid(exc, plain, lines) from exc
     return Policy(document, _compile(document, lines), source=source, lines=lines)
 
 

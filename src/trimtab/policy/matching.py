@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from trimtab.catalog.cards import ModelCard, Pool
+from trimtab.catalog import ModelCard, Pool
 
 _GLOB = frozenset("*?[")
 

@@ -16,11 +16,11 @@ MAX_LISTED = 20
 """Problems reported at once."""
 
 
-def invalid(exc: ValidationError, data: Plain, places: SourceLines) -> PolicyInvalid:
+def invalid(exc: ValidationError, plain: Plain, places: SourceLines) -> PolicyInvalid:
     """Return the error that lists every problem pydantic found, in the order of the file."""
     found = []
     for details in exc.errors(include_url=False):
-        path = _path_in(data, details["loc"])
+        path = _path_in(plain, details["loc"])
         found.append((places.lines.get(path, 0), f"{places.at(path)}: {_full_stop(_sentence(details, path))}"))
     found.sort()
     return refused([sentence for _, sentence in found])
@@ -36,9 +36,9 @@ def refused(sentences: list[str]) -> PolicyInvalid:
     )
 
 
-def _path_in(data: Plain, loc: tuple[str | int, ...]) -> Path:
+def _path_in(plain: Plain, loc: tuple[str | int, ...]) -> Path:
     """Return the part of ``loc`` that exists in the file; pydantic adds names of its own to it."""
-    here: Any = data  # walks any part of the document
+    here: Any = plain  # walks any part of the document
     path: list[str | int] = []
     for step in loc:
         is_there = (isinstance(here, dict) and step in here) or (

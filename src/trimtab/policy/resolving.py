@@ -6,18 +6,16 @@ from typing import cast, get_args
 
 import msgspec
 
-from trimtab.catalog.cards import Pool
+from trimtab.catalog import Pool
 from trimtab.policy import folding
+from trimtab.policy.builtins import BUILTINS, POLICY_TIER, unless_approved, unless_inside
 from trimtab.policy.constraints import Constraints, Facts, Mode, Removal, RuleTrace
 from trimtab.policy.document import Document
 from trimtab.policy.matching import matching_any
 from trimtab.policy.scopes import (
     DEFAULT,
-    REGULATED,
     REQUESTED,
     REQUESTED_MODE,
-    RESTRICTED,
-    TIER,
     CompiledRule,
     Scope,
     removals_of,
@@ -79,26 +77,8 @@ class BoundPolicy:
         self._pool = pool
         self._name, self._version = name, version
         self._removals = {scope.id: removals_of(scope, pool) for scope in compiled.all_scopes()}
-        self._outside = tuple(
-            Removal(
-                model=card.name,
-                tier=TIER,
-                rule_id=RESTRICTED,
-                reason=f"The call is restricted, and {card.name} runs outside the boundary.",
-            )
-            for card in pool
-            if card.boundary != "inside"
-        )
-        self._unapproved = tuple(
-            Removal(
-                model=card.name,
-                tier=TIER,
-                rule_id=REGULATED,
-                reason=f"Mode regulated takes approved models only, and {card.name} is not approved.",
-            )
-            for card in pool
-            if not card.is_approved
-        )
+        self._outside = [removal for card in pool if (removal := unless_inside(card)) is not None]
+        self._unapproved = [removal for card in pool if (removal := unless_approved(card)) is not None]
 
     def resolve(self, facts: Facts) -> Constraints:
         """Return the constraints for one call; the same facts give the same constraints."""
@@ -120,8 +100,7 @@ class BoundPolicy:
         removed = self._removed(scopes, sensitivity, mode)
         if requested is not None and not is_hint:
             _remove_others(removed, self._pool, requested, facts.requested_model)
-        builtins = {removal.rule_id for removal in removed.values()} & {RESTRICTED, REGULATED}
-        applied += sorted(builtins)
+        applied += sorted(BUILTINS & {removal.rule_id for removal in removed.values()})
         allowed = tuple(name for name in self._pool.cards if name not in removed)
         preferred = matching_any(folding.last(folding.said(scopes, lambda terms: terms.prefer)) or (), self._pool)
         if is_hint and requested is not None:
@@ -150,7 +129,7 @@ class BoundPolicy:
     def _removed(self, scopes: Sequence[Scope], sensitivity: int, mode: Mode) -> dict[str, Removal]:
         """Return the first removal of each model: built-in checks, then the scopes from wide to narrow."""
         removed: dict[str, Removal] = {}
-        groups = [self._removals[scope.id] for scope in scopes]
+        groups: list[Sequence[Removal]] = [self._removals[scope.id] for scope in scopes]
         if mode == "regulated":
             groups.insert(0, self._unapproved)
         if sensitivity >= 3:
@@ -181,4 +160,4 @@ def _remove_others(removed: dict[str, Removal], pool: Pool, kept: Sequence[str],
     for name in pool.cards:
         if name not in kept:
             reason = f"The call asks for {asked} and nothing else."
-            removed.setdefault(name, Removal(model=name, tier=TIER, rule_id=REQUESTED, reason=reason))
+            removed.setdefault(name, Removal(model=name, tier=POLICY_TIER, rule_id=REQUESTED, reason=reason))

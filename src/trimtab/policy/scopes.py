@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trimtab.catalog.cards import ModelCard, Pool
+from trimtab.catalog import ModelCard, Pool
 from trimtab.core import to_nano_usd
+from trimtab.policy.builtins import POLICY_TIER
 from trimtab.policy.constraints import Budget, Pin, Removal
 from trimtab.policy.document import BudgetTerm, Terms
 from trimtab.policy.expression import Node, Test, compiled
 from trimtab.policy.matching import matching
 
-TIER = "policy"
-RESTRICTED = "builtin:restricted-stays-inside"
-REGULATED = "builtin:regulated-needs-approval"
 REQUESTED = "call:requested-model"
 REQUESTED_MODE = "call:requested-mode"
 DEFAULT = "policy:default"
@@ -81,7 +79,7 @@ def removals_of(scope: Scope, pool: Pool) -> tuple[Removal, ...]:
     """Return the models of the pool that the scope alone takes out, each with its reason."""
     wording = _Wording(scope, pool)
     return tuple(
-        Removal(model=card.name, tier=TIER, rule_id=scope.id, reason=f"{reason}, {scope.by}.")
+        Removal(model=card.name, tier=POLICY_TIER, rule_id=scope.id, reason=f"{reason}, {scope.by}.")
         for card in pool
         if (reason := wording.reason(card)) is not None
     )

@@ -1,6 +1,6 @@
 """The policy that ``trimtab init`` writes: short, commented, and valid for the pool at hand."""
 
-from trimtab.catalog.cards import Pool
+from trimtab.catalog import Pool
 
 _HEAD = """\
 # What is allowed and what is preferred. Every scope and rule can only narrow what wider ones left.

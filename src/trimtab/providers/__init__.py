@@ -1,6 +1,6 @@
 """Adapters to upstreams: OpenAI-compatible, native Anthropic, and recorded outcomes.
 
-Every kind is a :class:`trimtab.gateway.upstream.Provider` and is made by ``KindProvider(config, clock=clock)``;
+Every kind is a :class:`trimtab.gateway.Provider` and is made by ``KindProvider(config, clock=clock)``;
 :func:`build_provider` picks the kind. The HTTP kinds speak through one shared part, which brings the connection pool,
 deadlines, retries, breaker, cool-down, concurrency limit and API key, and adds nothing of a wire form::
 
@@ -10,12 +10,11 @@ deadlines, retries, breaker, cool-down, concurrency limit and API key, and adds 
     await upstream.aclose()
 
 ``path`` is appended to ``config.base_url``; ``headers`` are the caller's that may pass on (lower-case names; those of
-``config.headers`` win); ``response`` is an :class:`trimtab.gateway.upstream.UpstreamResponse`, whatever its status.
+``config.headers`` win); ``response`` is an :class:`trimtab.gateway.UpstreamResponse`, whatever its status.
 ``send`` raises what ``Provider.send`` says.
 """
 
 from trimtab.providers.build import build_provider
-from trimtab.providers.config import ProviderConfig, ProviderKind
-from trimtab.providers.upstream import HttpUpstream
+from trimtab.providers.config import ProviderConfig
 
-__all__ = ["HttpUpstream", "ProviderConfig", "ProviderKind", "build_provider"]
+__all__ = ["ProviderConfig", "build_provider"]

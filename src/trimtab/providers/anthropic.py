@@ -1,7 +1,7 @@
 """Anthropic's own API, ``/v1/messages``; callers in OpenAI's chat form are translated."""
 
 from trimtab.core import Api, Clock, SystemClock
-from trimtab.gateway.upstream import UpstreamRequest, UpstreamResponse
+from trimtab.gateway import UpstreamRequest, UpstreamResponse
 from trimtab.providers.config import ProviderConfig
 from trimtab.providers.translate import translate
 from trimtab.providers.upstream import HttpUpstream

@@ -26,7 +26,7 @@ class Breaker:
             return True
         return now_s >= self._open_until_s and not self._is_probing
 
-    def enter(self, now_s: float) -> bool:
+    def enter(self) -> bool:
         """Start a call that :meth:`allows` permitted; return whether it is the probe."""
         if self._open_until_s is None:
             return False

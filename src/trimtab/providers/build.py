@@ -1,7 +1,7 @@
 """From configuration to a provider."""
 
 from trimtab.core import Clock
-from trimtab.gateway.upstream import Provider
+from trimtab.gateway import Provider
 from trimtab.providers.config import ProviderConfig
 
 

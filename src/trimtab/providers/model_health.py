@@ -4,7 +4,7 @@ import asyncio
 
 from trimtab.core import Clock
 from trimtab.core.errors import UpstreamUnavailable
-from trimtab.gateway.upstream import UpstreamResponse
+from trimtab.gateway import UpstreamResponse
 from trimtab.providers.breaker import Breaker, CoolDown
 from trimtab.providers.config import ProviderConfig
 from trimtab.providers.retry_after import retry_after_s
@@ -53,7 +53,7 @@ class ModelHealth:
         except UpstreamUnavailable:
             self._slots.release()
             raise
-        return self._breaker.enter(self._clock.monotonic_s())
+        return self._breaker.enter()
 
     def _require_open(self) -> None:
         now_s = self._clock.monotonic_s()

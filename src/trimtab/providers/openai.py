@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from trimtab.core import Api, Clock, SystemClock
-from trimtab.gateway.upstream import UpstreamRequest, UpstreamResponse
+from trimtab.gateway import UpstreamRequest, UpstreamResponse
 from trimtab.providers.config import ProviderConfig
 from trimtab.providers.translate import translate
 from trimtab.providers.translate_to_chat import LimitField

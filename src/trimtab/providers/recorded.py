@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from trimtab.core import Api, Clock, SystemClock
 from trimtab.core.errors import ConfigurationError, UpstreamTimeout
 from trimtab.core.messages import WireRequest
-from trimtab.gateway.upstream import UpstreamRequest, UpstreamResponse
+from trimtab.gateway import UpstreamRequest, UpstreamResponse
 from trimtab.providers.config import ProviderConfig
 from trimtab.providers.recorded_answer import ChatAnswer, embeddings_body, error_body, outcome_headers
 from trimtab.providers.recorded_outcomes import RecordedOutcome, RecordedOutcomes

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from trimtab.core import Api, from_nano_usd
+from trimtab.gateway import RECORDED_COST_USD, RECORDED_SCORE
 from trimtab.providers.recorded_outcomes import RecordedOutcome
 from trimtab.providers.translate_events import frame
 from trimtab.providers.translate_from_chat import MessagesStream, messages_error, messages_response
@@ -107,9 +108,9 @@ def outcome_headers(outcomes: Sequence[RecordedOutcome]) -> dict[str, str]:
     headers = {}
     costs = [outcome.cost_nano_usd for outcome in outcomes]
     if len(outcomes) == 1 and outcomes[0].score is not None:
-        headers["x-trimtab-recorded-score"] = repr(outcomes[0].score)
+        headers[RECORDED_SCORE] = repr(outcomes[0].score)
     if None not in costs:
-        headers["x-trimtab-recorded-cost-usd"] = f"{from_nano_usd(sum(cost or 0 for cost in costs)):f}"
+        headers[RECORDED_COST_USD] = f"{from_nano_usd(sum(cost or 0 for cost in costs)):f}"
     return headers
 
 

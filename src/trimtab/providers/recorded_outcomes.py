@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.ingest.fields import FieldError, Fields
-from trimtab.ingest.files import RawRow, read_rows
-from trimtab.ingest.outcomes import prompt_id_of
+from trimtab.ingest import FieldError, Fields, RawRow, prompt_id_of, read_rows
 
 _UNKNOWN = -1
 _TEXTS = ("response_text", "answer")
@@ -155,6 +153,3 @@ def _bad_row(file: str, line: int, reason: str) -> ConfigurationError:
         f"{file}:{line}: {reason}.",
         hint="A recorded outcome has prompt_id and model; docs/reference/recorded-outcomes.md lists the columns.",
     )
-
-
-__all__ = ["RecordedOutcome", "RecordedOutcomes"]

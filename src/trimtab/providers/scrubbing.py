@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 
 from trimtab.core.errors import UpstreamError
-from trimtab.gateway.upstream import UpstreamResponse
+from trimtab.gateway import UpstreamResponse
 
 MASK = "[REDACTED:api_key]"
 MAX_ERROR_BYTES = 1_048_576

@@ -14,7 +14,7 @@ import msgspec
 
 from trimtab.core import Api
 from trimtab.core.errors import InvalidRequest, UpstreamError
-from trimtab.gateway.upstream import UpstreamRequest, UpstreamResponse
+from trimtab.gateway import UpstreamRequest, UpstreamResponse
 from trimtab.providers.translate_events import EventTranslator
 from trimtab.providers.translate_from_chat import MessagesStream, messages_error, messages_response
 from trimtab.providers.translate_from_messages import ChatStream, chat_error, chat_response

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from trimtab.core import Clock, SystemClock
-from trimtab.core.errors import ConfigurationError, UpstreamError
-from trimtab.gateway.upstream import UpstreamResponse
+from trimtab.core.errors import ConfigurationError, TrimtabError
+from trimtab.gateway import UpstreamResponse
 from trimtab.providers.api_key import ApiKey
 from trimtab.providers.config import ProviderConfig
 from trimtab.providers.http1 import ConnectFailed, ConnectTimeout, Exchange, HeadTimeout, Http1Client, Origin
@@ -126,7 +126,7 @@ class HttpUpstream:
         is_probe = await health.admit(deadline_s)
         try:
             exchange = await self._client.request(head, body, label=label, deadline_s=deadline_s)
-        except (UpstreamError, asyncio.CancelledError) as exc:
+        except (TrimtabError, asyncio.CancelledError) as exc:
             health.over(exc, status=0, is_probe=is_probe)
             raise
         status = exchange.status

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trimtab.policy.constraints import Facts
-from trimtab.routing import Estimate
+from trimtab.policy import Facts
 
 
 class Outcome(NamedTuple):
@@ -33,13 +32,3 @@ class PromptOutcomes:
     """By ``provider:model``."""
     at_us: int
     """When it was asked, Unix microseconds; dates the prices."""
-
-
-class Measured(NamedTuple):
-    """What is known of a model on a workload when policies are compared; see ``trimtab.routing.candidate_facts``."""
-
-    quality: Estimate | None = None
-    ttft_p95_ms: float | None = None
-    total_p95_ms: float | None = None
-    output_tokens_per_s: float | None = None
-    n_latency: int = 0

@@ -4,18 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from trimtab.catalog import Pool, PriceBook
 from trimtab.core import US_PER_DAY, Usage, day_of
-from trimtab.policy.constraints import Constraints, Facts
-from trimtab.replay.outcomes import Measured, PromptOutcomes
+from trimtab.policy import Constraints, Facts
+from trimtab.replay.outcomes import PromptOutcomes
 from trimtab.replay.results import Answer, Simulation, Tally
-from trimtab.routing import candidate_facts, decide
+from trimtab.routing import NOTHING_MEASURED, Measure, decide_afresh
 
 Resolve = Callable[[Facts, Pool], Constraints]
 """A policy's word on a call: the ``resolve`` of a ``trimtab.policy.Policy``."""
-
-Measure = Callable[[str, str], Measured]
-"""What is known of a model on a workload: ``(workload, "provider:model")``."""
-
-_NOTHING = Measured()
 
 
 def simulate(
@@ -24,7 +19,7 @@ def simulate(
     pool: Pool,
     prices: PriceBook,
     *,
-    measure: Measure = lambda workload, model: _NOTHING,
+    measure: Measure = lambda workload, model: NOTHING_MEASURED,
 ) -> Simulation:
     """Return what each policy, each single model and the record itself cost and achieved on the same prompts.
 
@@ -84,21 +79,7 @@ class _PolicyWay:
 
     def _decide(self, facts: Facts, at_us: int) -> str | None:
         constraints = self._resolve(facts, self._pool)
-        candidates = []
-        for name in constraints.allowed:
-            known = self._measure(facts.workload, name)
-            candidates.append(
-                candidate_facts(
-                    self._pool.cards[name],
-                    facts,
-                    self._prices,
-                    at_us=at_us,
-                    max_output_tokens=constraints.max_output_tokens,
-                    max_choices=constraints.max_choices,
-                    **known._asdict(),
-                )
-            )
-        return decide(facts, constraints, candidates, self._pool).model
+        return decide_afresh(facts, constraints, self._pool, self._prices, at_us=at_us, measure=self._measure).model
 
 
 class _Answers(dict[str, Answer]):

@@ -1,6 +1,7 @@
 """The decision pipeline: policy permits, constraints exclude, a mode orders; every choice explains itself."""
 
-from trimtab.routing.candidates import EXPECTED_OUTPUT_TOKENS, candidate_facts, expected_output_tokens
+from trimtab.routing.afresh import NOTHING_MEASURED, Measure, Measured, decide_afresh
+from trimtab.routing.candidates import candidate_facts
 from trimtab.routing.decide import decide, replay
 from trimtab.routing.decision import (
     ROUTER_VERSION,
@@ -15,21 +16,23 @@ from trimtab.routing.decision import (
 from trimtab.routing.explain import Explanation, PolicyInput, Scored, explain_decision
 
 __all__ = [
-    "EXPECTED_OUTPUT_TOKENS",
+    "NOTHING_MEASURED",
     "ROUTER_VERSION",
     "BudgetState",
     "CandidateFacts",
     "Decision",
     "Estimate",
     "Explanation",
+    "Measure",
+    "Measured",
     "PolicyInput",
     "Scored",
     "TierTrace",
     "candidate_facts",
     "decide",
+    "decide_afresh",
     "decode_decision",
     "digest_of",
-    "expected_output_tokens",
     "explain_decision",
     "replay",
 ]

@@ -1,7 +1,7 @@
 """What routing knows of one model at the moment of choice."""
 
-from trimtab.catalog import ModelCard, PriceBook
-from trimtab.policy.constraints import Facts
+from trimtab.catalog import TOKENS_PER_MTOK, ModelCard, PriceBook
+from trimtab.policy import Facts
 from trimtab.routing.decision import CandidateFacts, Estimate
 
 EXPECTED_OUTPUT_TOKENS = 1024
@@ -51,7 +51,7 @@ def candidate_facts(
         total_p95_ms=total_p95_ms,
         output_tokens_per_s=output_tokens_per_s,
         n_latency=n_latency,
-        energy_wh=None if energy is None else energy * output_tokens / 1_000_000,
+        energy_wh=None if energy is None else energy * output_tokens / TOKENS_PER_MTOK,
         is_available=is_available,
         capability_rank=card.capability_rank,
         context_tokens=card.context_tokens,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from trimtab.catalog import Pool
-from trimtab.policy.constraints import Constraints, Facts, Removal
+from trimtab.policy import POLICY_TIER, Constraints, Facts, Removal
 from trimtab.routing import modes, tier_constraints, tier_policy
 from trimtab.routing.decision import BudgetState, CandidateFacts, Decision, TierTrace
 
@@ -46,7 +46,7 @@ def replay(decision: Decision) -> str | None:
     """
     own = decision.removed[len(decision.constraints.removed) :]
     by_card = [removal for removal in own if removal.rule_id in _CARD_RULES]
-    guarded = tuple(removal for removal in by_card if removal.tier == tier_policy.TIER)
+    guarded = tuple(removal for removal in by_card if removal.tier == POLICY_TIER)
     unable = tuple(removal for removal in by_card if removal.tier == tier_constraints.TIER)
     return _settle(
         decision.facts,

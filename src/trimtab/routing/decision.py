@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from trimtab.policy.constraints import Constraints, Facts, Removal
+from trimtab.policy import Constraints, Facts, Removal
 
 ROUTER_VERSION = "tiers-1-2/1"
 """Changes whenever the same inputs could give another choice."""

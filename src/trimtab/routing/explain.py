@@ -3,7 +3,7 @@
 import msgspec
 
 from trimtab.core import STRICTEST, Sensitivity, format_usd, from_nano_usd
-from trimtab.policy.constraints import Budget, Constraints, Latency, Removal, RuleTrace
+from trimtab.policy import Budget, Constraints, Latency, Removal, RuleTrace
 from trimtab.routing.decide import replay
 from trimtab.routing.decision import BudgetState, CandidateFacts, Decision, TierTrace
 

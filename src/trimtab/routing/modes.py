@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from trimtab.core import format_usd, from_nano_usd
-from trimtab.policy.constraints import Constraints, Facts
+from trimtab.policy import Constraints, Facts
 from trimtab.routing.decision import CandidateFacts
 from trimtab.routing.tier_constraints import may_overflow
 

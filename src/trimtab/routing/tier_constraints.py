@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from trimtab.catalog import Capability, ModelCard, Pool
 from trimtab.core import format_usd, from_nano_usd
-from trimtab.policy.constraints import Budget, Constraints, Facts, Latency, Removal
+from trimtab.policy import Budget, Constraints, Facts, Latency, Removal
 from trimtab.routing.decision import CandidateFacts
 
 TIER = "constraints"

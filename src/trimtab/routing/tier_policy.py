@@ -2,14 +2,11 @@
 
 from trimtab.catalog import Pool
 from trimtab.core import STRICTEST
-from trimtab.policy.constraints import Constraints, Removal
+from trimtab.policy import BUILTINS, POLICY_TIER, Constraints, Removal, unless_approved, unless_inside
 from trimtab.routing.decision import TierTrace
 
-TIER = "policy"
-RESTRICTED = "builtin:restricted-stays-inside"
-REGULATED = "builtin:regulated-needs-approval"
 NOT_IN_POOL = "builtin:not-in-pool"
-CARD_RULES = frozenset({RESTRICTED, REGULATED, NOT_IN_POOL})
+CARD_RULES = BUILTINS | {NOT_IN_POOL}
 
 
 def guard(constraints: Constraints, pool: Pool) -> tuple[Removal, ...]:
@@ -18,24 +15,19 @@ def guard(constraints: Constraints, pool: Pool) -> tuple[Removal, ...]:
     Policy applies these rules itself. They are checked again here because everything that is ever asked, failovers
     included, passes this point.
     """
-    removed = []
-    for name in dict.fromkeys(constraints.allowed):
-        found = _objection(name, constraints, pool)
-        if found is not None:
-            rule_id, reason = found
-            removed.append(Removal(model=name, tier=TIER, rule_id=rule_id, reason=reason))
-    return tuple(removed)
+    objections = (_objection(name, constraints, pool) for name in dict.fromkeys(constraints.allowed))
+    return tuple(removal for removal in objections if removal is not None)
 
 
-def _objection(name: str, constraints: Constraints, pool: Pool) -> tuple[str, str] | None:
+def _objection(name: str, constraints: Constraints, pool: Pool) -> Removal | None:
     card = pool.cards.get(name)
     if card is None:
-        return NOT_IN_POOL, f"Policy permits {name}, which is not in the pool."
-    if not 0 <= constraints.sensitivity < STRICTEST and card.boundary != "inside":
-        return RESTRICTED, f"The call is restricted, and {name} runs outside the boundary."
-    if constraints.mode == "regulated" and not card.is_approved:
-        return REGULATED, f"Mode regulated takes approved models only, and {name} is not approved."
-    return None
+        reason = f"Policy permits {name}, which is not in the pool."
+        return Removal(model=name, tier=POLICY_TIER, rule_id=NOT_IN_POOL, reason=reason)
+    is_restricted = not 0 <= constraints.sensitivity < STRICTEST
+    return (unless_inside(card) if is_restricted else None) or (
+        unless_approved(card) if constraints.mode == "regulated" else None
+    )
 
 
 def trace_of(constraints: Constraints, removed: tuple[Removal, ...], permitted: tuple[str, ...]) -> TierTrace:
@@ -43,7 +35,7 @@ def trace_of(constraints: Constraints, removed: tuple[Removal, ...], permitted: 
     everyone = dict.fromkeys((*constraints.allowed, *(removal.model for removal in removed)))
     return TierTrace(
         tier=1,
-        name=TIER,
+        name=POLICY_TIER,
         candidates_in=tuple(everyone),
         candidates_out=permitted,
         note=f"policy {constraints.policy_id}, rules {', '.join(constraints.rule_ids)}",

@@ -9,12 +9,14 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +27,19 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from trimtab.control import Desk
 from trimtab.core.errors import ConfigurationError
-from trimtab.gateway.metrics import SHARED_FOLDER
+from trimtab.gateway import SHARED_FOLDER
 from trimtab.server.http import uvicorn_options
 from trimtab.server.v1 import DataPlane
-from trimtab.store import open_database
-from trimtab.wiring import Settings, Worker, build_desk, build_worker, prepare, retain_forever
+from trimtab.store import Database, open_database
+from trimtab.wiring import (
+    Settings,
+    Worker,
+    build_desk,
+    build_worker,
+    first_admin_secret,
+    prepare,
+    retain_forever,
+)
 
 log = logging.getLogger("trimtab.server")
 
@@ -66,23 +76,47 @@ def serve(settings: Settings, config: Path | None, database: str | None, announc
         ConfigurationError: an address is taken or not ours, or the data directory cannot be used.
     """
     configure_logging(settings.log_level)
-    admin_secret = prepare(settings)
+    _allow_many_connections()
     with (
         _listening(settings.listen.host, settings.listen.port) as data,
         _listening(settings.control.host, settings.control.port) as control,
     ):
-        addresses = Addresses(_url(data), _url(control), admin_secret)
+        prepare(settings)
+
+        def ready(opened: Database) -> None:
+            announce(Addresses(_url(data), _url(control), first_admin_secret(settings, opened)))
+
         if settings.workers == 1:
-            return uvloop.run(_serve_alone(settings, data, control, lambda: announce(addresses)))
+            return uvloop.run(_serve_alone(settings, data, control, ready))
         command = _worker_command(settings, config, database)
-        return uvloop.run(_supervise(settings, command, data, control, lambda: announce(addresses)))
+        return uvloop.run(_supervise(settings, command, data, control, ready))
 
 
 def serve_worker(settings: Settings, listener_fd: int) -> int:
     """Be one data-plane worker on an inherited socket, until told to stop or the parent is gone."""
     configure_logging(settings.log_level)
+    end_with_stdin()
     with socket.socket(fileno=listener_fd) as data:
         return uvloop.run(_serve_worker(settings, data))
+
+
+def end_with_stdin() -> None:
+    """Stop when standard input ends: whoever holds its other end is gone, however it went."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        log.error("the process that started this one is gone; stopping")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit on open files as far as this user may: each stream takes two, and 1,024 is a common default."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and then refuses that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _settle_garbage() -> None:
@@ -106,7 +140,7 @@ def configure_logging(level: str) -> None:
 
 
 async def _serve_alone(
-    settings: Settings, data: socket.socket, control: socket.socket, ready: Callable[[], None]
+    settings: Settings, data: socket.socket, control: socket.socket, ready: Callable[[Database], None]
 ) -> int:
     """Be worker and control listener at once."""
     worker = build_worker(settings, name=_worker_name())
@@ -120,9 +154,8 @@ async def _serve_alone(
         while not plane.started and not serving.done():
             await asyncio.sleep(0.001)
         _settle_garbage()
-        ready()
+        ready(worker.database)
         desk = build_desk(settings, worker.database)
-        stack.callback(desk.close)
         # The control listener's framework takes 0.3 s to import; calls are served meanwhile.
         control_server = await _control_server(settings, desk)
         controlling = asyncio.create_task(control_server.serve(sockets=[control]))
@@ -140,12 +173,10 @@ async def _serve_worker(settings: Settings, data: socket.socket) -> int:
     worker.start()
     try:
         serving = asyncio.create_task(plane.serve(sockets=[data]))
-        orphaned = asyncio.create_task(_wait_for_orphanhood(os.getppid()))
         _settle_garbage()
-        await _first(stop.wait(), serving, orphaned)
+        await _first(stop.wait(), serving)
         worker.health.is_stopping = plane.should_exit = True
         await serving
-        orphaned.cancel()
     finally:
         await worker.stop()
         worker.close()
@@ -157,7 +188,7 @@ async def _supervise(
     command: Sequence[str],
     data: socket.socket,
     control: socket.socket,
-    ready: Callable[[], None],
+    ready: Callable[[Database], None],
 ) -> int:
     """Be the control listener, and keep the workers alive."""
     stop = _stop_on_signals()
@@ -165,12 +196,11 @@ async def _supervise(
         database = open_database(settings.database_url)
         stack.callback(database.close)
         desk = build_desk(settings, database)
-        stack.callback(desk.close)
         metrics = stack.enter_context(_metrics_folder(settings.data_dir))
         keepers = [asyncio.create_task(_keep_alive(index, data, command, metrics)) for index in range(settings.workers)]
         control_server = await _control_server(settings, desk)
         controlling = asyncio.create_task(control_server.serve(sockets=[control]))
-        ready()  # the socket takes calls; they wait in its queue until the first worker is up
+        ready(database)  # the socket takes calls; they wait in its queue until the first worker is up
         async with _beside(desk.watch_policy_file(), retain_forever(settings, database)):
             await _first(stop.wait(), controlling, *keepers)
             for task in keepers:
@@ -185,14 +215,20 @@ async def _supervise(
 async def _beside(*running: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Run coroutines beside the block, and cancel them at its end."""
     tasks = [asyncio.create_task(each) for each in running]
+    for task in tasks:
+        task.add_done_callback(_report)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.error("background work ended early", exc_info=outcome)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """Say at once that background work has failed, not when the service ends."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background work ended early", exc_info=task.exception())
 
 
 def _worker_name() -> str:
@@ -219,7 +255,7 @@ async def _keep_alive(index: int, data: socket.socket, command: Sequence[str], m
             f"--listener-fd={data.fileno()}",
             pass_fds=(data.fileno(),),
             env={**os.environ, SHARED_FOLDER: str(metrics)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # ends with this process, which tells the worker even after a kill -9
         )
         try:
             code = await child.wait()
@@ -287,12 +323,6 @@ async def _first(*waiting: Awaitable[object]) -> None:
     """Wait for the first of them to end."""
     tasks = [asyncio.ensure_future(each) for each in waiting]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _wait_for_orphanhood(parent: int) -> None:
-    while os.getppid() == parent:
-        await asyncio.sleep(1.0)
-    log.error("the supervising process is gone; stopping")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ Trimtab's own work on a call (decision 0003).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,6 +16,9 @@ from trimtab.core.errors import InvalidRequest, NotFound, RateLimited, RequestTo
 from trimtab.gateway import Caller, Gateway, Header, Inbound, require_scope
 from trimtab.server.errors import body_of, status_of
 from trimtab.server.http import CONNECTION, GuardedProtocol
+from trimtab.store import FeedbackStore
+from trimtab.wiring import WorkerHealth
+from trimtab.workloads import redact
 
 log = logging.getLogger("trimtab.server")
 
@@ -55,33 +58,14 @@ _CALLS = {
 _JSON = (b"content-type", b"application/json")
 
 
-class FeedbackSink(Protocol):
-    """Where ``/v1/feedback`` goes."""
-
-    def add(self, feedback: Feedback, app: str) -> bool:
-        """Store it; return ``False`` when the app has no such call."""
-        ...
-
-
-class Health(Protocol):
-    """What ``/readyz`` reports."""
-
-    def degraded_reason(self) -> str | None:
-        """Return why the worker is degraded, or ``None``."""
-        ...
-
-    def is_ready(self) -> bool:
-        """Return whether calls can be served."""
-        ...
-
-
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/feedback``."""
 
-    call_id: str
+    call_id: Annotated[str, msgspec.Meta(max_length=256)]
     score: float
-    comment: str | None = None
-    source: str = "user"
+    comment: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
+    source: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}\Z")] = "user"
+    """Who judged. A name: each source has sums of its own, which the router reads."""
 
 
 class DataPlane:
@@ -91,8 +75,8 @@ class DataPlane:
         self,
         gateway: Gateway,
         *,
-        feedback: FeedbackSink,
-        health: Health,
+        feedback: FeedbackStore,
+        health: WorkerHealth,
         clock: Clock,
         max_body_bytes: int,
         body_timeout_s: float,
@@ -123,7 +107,7 @@ class DataPlane:
                 self._gateway.metrics.reject(exc.code)
             await _send_error(send, exc, api or Api.CHAT_COMPLETIONS)
         except Exception:  # the request boundary: a bug answers 500 with no detail, and is logged with its traceback
-            log.exception("unexpected failure on %s", scope["path"])
+            log.exception("unexpected failure on %r", scope["path"])
             if reply.is_started:
                 raise
             await _send_error(send, TrimtabError("Something failed inside the gateway; its log has the details."), api)
@@ -154,7 +138,8 @@ class DataPlane:
                 raise _ClientGone from None
             raise
         finally:
-            connection.on_gone = None
+            if connection.on_gone is leave:  # the next call of a pipeline may have begun
+                connection.on_gone = None
 
     async def _body(self, scope: Scope, headers: dict[str, str], receive: Receive) -> bytes:
         """Read the body, refusing by its announced or its counted size before anything is parsed."""
@@ -189,7 +174,8 @@ class DataPlane:
                 return part if len(parts) == 1 else b"".join(parts)
 
     async def _other(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        route = (scope["method"], scope["path"])
+        method = scope["method"]
+        route = ("GET" if method == "HEAD" else method, scope["path"])
         if route == ("GET", "/healthz"):
             await _send(send, 200, b'{"status":"ok"}')
         elif route == ("GET", "/readyz"):
@@ -239,7 +225,7 @@ class DataPlane:
             source=parsed.source,
             key_id=caller.key_id,
             score_fraction=parsed.score,
-            comment=parsed.comment,
+            comment=None if parsed.comment is None else redact(parsed.comment),
         )
         if not await asyncio.to_thread(self._feedback.add, feedback, caller.app):
             raise NotFound(f"There is no call {parsed.call_id!r} of this app.", param="call_id")
@@ -253,25 +239,34 @@ class _ClientGone(Exception):
 class _AsgiReply:
     """A reply over ASGI's ``send``, or straight to the connection for an answer in one piece."""
 
-    __slots__ = ("_scope", "_send", "is_started")
+    __slots__ = ("_ends_by_closing", "_scope", "_send", "is_started")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
         self._send = send
+        self._ends_by_closing = False
         self.is_started = False
+
+    @property
+    def _connection(self) -> GuardedProtocol:
+        connection: GuardedProtocol = self._scope["extensions"][CONNECTION]
+        return connection
 
     async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         self.is_started = True
-        connection: GuardedProtocol = self._scope["extensions"][CONNECTION]
-        if not await connection.respond(self._scope, status, headers, body):
+        if not await self._connection.respond(self._scope, status, headers, body):
             await self.start(status, headers)
             await self.send(body, more=False)
 
     async def start(self, status: int, headers: Sequence[Header]) -> None:
         self.is_started = True
+        if self._scope["http_version"] == "1.0" and not any(name == b"content-length" for name, _ in headers):
+            self._ends_by_closing = self._connection.frame_by_closing(self._scope)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, chunk: bytes, *, more: bool) -> None:
+        if self._ends_by_closing:
+            self._connection.expect(len(chunk))
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
     def status_of(self, error: TrimtabError) -> int:

@@ -18,7 +18,7 @@ from trimtab.store.reader import CallReader
 from trimtab.store.retention import prune
 from trimtab.store.secrets import Secrets
 from trimtab.store.spool import Spool
-from trimtab.store.state import StateWatcher, bump
+from trimtab.store.state import StateWatcher
 from trimtab.store.totals import DayTotals, QualitySums, Totals
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "StateWatcher",
     "StoredKey",
     "Totals",
-    "bump",
     "migrate",
     "open_database",
     "prune",

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, select
 
-from trimtab.core import CallRecord, JournalEntry, StoreMode, day_of
+from trimtab.core import CallRecord, JournalEntry, StoreMode, day_of, month_start
 from trimtab.store.database import Database, RowRefused
 from trimtab.store.partitions import make_days
 from trimtab.store.rollups import add_totals
 from trimtab.store.rows import pack, row_of, unpack
-from trimtab.store.scopes import RuleIds, month_start, scopes_of
+from trimtab.store.scopes import RuleIds, scopes_of
 from trimtab.store.tables import bodies, calls, decisions, leases, spend_day, spool_marks
 
 log = logging.getLogger("trimtab.store")

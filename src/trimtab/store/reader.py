@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, select, tuple_
 
-from trimtab.core import CallRecord, CallStatus, Feedback, JournalEntry
+from trimtab.core import GATEWAY, CallRecord, CallStatus, Feedback, JournalEntry
 from trimtab.store.booking import load_decision
 from trimtab.store.database import Database
 from trimtab.store.filters import CallFilter, Order, conditions
@@ -135,7 +135,7 @@ class CallReader:
         found: dict[str, list[Sample]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(query):
-                if row.source != "gateway" or row.status != CallStatus.OK or row.latency_us is None:
+                if row.source != GATEWAY or row.status != CallStatus.OK or row.latency_us is None:
                     continue
                 samples = found.setdefault(row.model, [])
                 if len(samples) < limit_per_model:

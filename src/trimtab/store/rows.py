@@ -98,7 +98,7 @@ def clean(text: str | None) -> str | None:
     if text is None:
         return None
     if text.isascii() and "\x00" not in text:
-        return str(text)  # psycopg would write a StrEnum member's name
+        return text if type(text) is str else str(text)  # psycopg would write a StrEnum member's name
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

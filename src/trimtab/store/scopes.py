@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from trimtab.core import US_PER_DAY, CallRecord, to_datetime
+from trimtab.core import CallRecord, month_start
 from trimtab.store.rows import clean
 
 _REMEMBERED = 4096
@@ -61,15 +61,6 @@ def scopes_of(call: CallRecord, rule_ids: tuple[str, ...]) -> list[str]:
         scopes.append(f"key:{call.key_id}")
     scopes.extend(f"rule:{rule_id}" for rule_id in dict.fromkeys(rule_ids))
     return scopes
-
-
-def month_start(day: int) -> int:
-    """Return the first day of the UTC month that a day lies in.
-
-    >>> month_start(20_000)  # 2024-10-04
-    19997
-    """
-    return day - (to_datetime(day * US_PER_DAY).day - 1)
 
 
 def period_end(period: str, first_day: int) -> int:

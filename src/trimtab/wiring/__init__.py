@@ -1,18 +1,22 @@
 """From settings to working objects; the only room that picks implementations."""
 
 from trimtab.wiring.desk import build_desk, open_desk
-from trimtab.wiring.pool import build_providers, pool_of, price_book_of
-from trimtab.wiring.preparing import prepare
+from trimtab.wiring.pool import pool_of, price_book_of
+from trimtab.wiring.preparing import first_admin_secret, prepare
 from trimtab.wiring.retaining import retain_forever
-from trimtab.wiring.settings import Settings, load_settings
-from trimtab.wiring.worker import Worker, build_worker
+from trimtab.wiring.settings import ENVIRONMENT, Settings, load_settings
+from trimtab.wiring.worker import EVIDENCE_S, POLL_S, Worker, WorkerHealth, build_worker
 
 __all__ = [
+    "ENVIRONMENT",
+    "EVIDENCE_S",
+    "POLL_S",
     "Settings",
     "Worker",
+    "WorkerHealth",
     "build_desk",
-    "build_providers",
     "build_worker",
+    "first_admin_secret",
     "load_settings",
     "open_desk",
     "pool_of",

@@ -24,7 +24,7 @@ from trimtab.wiring.pool import pool_of, price_book_of
 from trimtab.wiring.settings import Settings
 
 CONNECT_TIMEOUT_S = 3.0
-EXTRAS = {"cel": "cel", "parquet": "pyarrow", "postgres": "psycopg"}
+EXTRAS = {"cel": "cel", "parquet": "pyarrow", "postgres": "psycopg", "stats": "scipy"}
 """Optional parts, and the module that shows one is installed."""
 
 
@@ -101,8 +101,9 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         pool = pool_of(settings)
         findings = lint_policy(policy, pool, today=datetime.now(UTC).date())
         outcomes = run_policy_tests(policy, pool)
-    except OSError as exc:
-        yield Finding(subject="policy", verdict="failed", message=f"{path} cannot be read: {exc.strerror}.")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        yield Finding(subject="policy", verdict="failed", message=f"{path} cannot be read: {reason}.")
         return
     except TrimtabError as exc:
         yield _failed("policy", exc)
@@ -114,9 +115,8 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         if not outcome.passed:
             yield Finding(subject=outcome.where, verdict="failed", message=f"test {outcome.name!r}: {outcome.message}")
     if not any(f.is_error for f in findings) and all(o.passed for o in outcomes):
-        yield Finding(
-            subject="policy", verdict="ok", message=f"{policy.name} {policy.version[:12]}, {len(outcomes)} tests passed"
-        )
+        tests = f"{len(outcomes)} test{'' if len(outcomes) == 1 else 's'} passed"
+        yield Finding(subject="policy", verdict="ok", message=f"{policy.name} {policy.version[:12]}, {tests}")
 
 
 def _provider(config: ProviderConfig) -> Finding:
@@ -157,7 +157,7 @@ def _reach(subject: str, base_url: str) -> Finding:
         return Finding(
             subject=subject,
             verdict="failed",
-            message=f"{host}:{port} cannot be reached: {exc}.",
+            message=f"{host}:{port} cannot be reached: {exc.strerror or exc}.",
             hint="Is the server running, and the URL right? Failovers go on without it.",
         )
     return Finding(subject=subject, verdict="ok", message=f"{host}:{port} accepts connections")
@@ -165,6 +165,14 @@ def _reach(subject: str, base_url: str) -> Finding:
 
 def _data_dir(folder: Path) -> Finding:
     if not folder.exists():
+        above = next(each for each in folder.absolute().parents if each.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            return Finding(
+                subject="data directory",
+                verdict="failed",
+                message=f"{folder} cannot be made: {above} is not a folder that may be written.",
+                hint="Choose another with `data_dir`.",
+            )
         return Finding(subject="data directory", verdict="ok", message=f"{folder} will be made at the first start")
     if not os.access(folder, os.W_OK):
         return Finding(subject="data directory", verdict="failed", message=f"{folder} is not writable.")

@@ -41,10 +41,6 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = open_database(settings.database_url)
     try:
-        desk = build_desk(settings, database)
-        try:
-            yield desk
-        finally:
-            desk.close()
+        yield build_desk(settings, database)
     finally:
         database.close()

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
-from trimtab.gateway import Measurements, Speed
+from trimtab.gateway import MEASURED_CALLS, Measurements, Speed
 from trimtab.routing import Estimate
 from trimtab.stats import mean_interval_from_sums
 from trimtab.store import CallReader
-
-SEED_SAMPLES = 512
-"""Newest calls of each model that a starting worker measures speed by; as many as a running one keeps."""
 
 
 class JournalEvidence:
@@ -40,9 +37,6 @@ def load_evidence(reader: CallReader) -> JournalEvidence:
 
 def load_speeds(reader: CallReader) -> dict[str, Speed]:
     """Return each model's speed over its newest recorded calls."""
-    measured = Measurements()
-    samples = reader.latency_samples(SEED_SAMPLES)
-    for model, calls in samples.items():
-        for total_ms, ttft_ms, output_tokens in calls:
-            measured.observe(model, total_ms=total_ms, ttft_ms=ttft_ms, output_tokens=output_tokens)
+    samples = reader.latency_samples(MEASURED_CALLS)
+    measured = Measurements.of(samples)
     return {model: measured.speed(model) for model in samples}

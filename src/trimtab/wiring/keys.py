@@ -1,12 +1,10 @@
 """Stored keys as the data plane verifies them."""
 
 from trimtab.core import Clock
-from trimtab.gateway import Caller
+from trimtab.gateway import SCOPES, Caller
 from trimtab.policy import Budget
 from trimtab.store import AuditLog, Database, KeyStore, Secrets, StoredKey
 from trimtab.wiring.settings import Settings
-
-_DATA_PLANE = frozenset({"inference", "embeddings", "feedback"})
 
 
 def secrets_of(settings: Settings) -> Secrets:
@@ -29,7 +27,7 @@ def _caller(key: StoredKey) -> Caller:
     return Caller(
         key_id=key.key_id,
         app=key.app,
-        scopes=_DATA_PLANE if "admin" in key.scopes else _DATA_PLANE & frozenset(key.scopes),
+        scopes=SCOPES if "admin" in key.scopes else SCOPES & frozenset(key.scopes),
         calls_per_minute=key.calls_per_minute,
         tokens_per_minute=key.tokens_per_minute,
         budgets=_budgets(key),

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from trimtab.control import Desk
+from trimtab.control import Desk, actor_of
 from trimtab.core import SystemClock
 from trimtab.core.errors import ConfigurationError, PolicyInvalid
-from trimtab.store import open_database
+from trimtab.store import Database, open_database
 from trimtab.wiring.desk import build_desk
 from trimtab.wiring.keys import key_store
 from trimtab.wiring.settings import Settings
@@ -14,8 +14,8 @@ from trimtab.wiring.settings import Settings
 log = logging.getLogger("trimtab.wiring")
 
 
-def prepare(settings: Settings) -> str | None:
-    """Make everything ready; return the admin secret at the first start, which nobody can read again.
+def prepare(settings: Settings) -> None:
+    """Make everything ready that a call needs.
 
     Raises:
         ConfigurationError: the data directory or the models cannot be used.
@@ -26,17 +26,21 @@ def prepare(settings: Settings) -> str | None:
     database = open_database(settings.database_url)
     try:
         desk = build_desk(settings, database)
-        try:
-            if settings.policy_file is not None:
-                _put_in_force(desk, settings.policy_file)
-        finally:
-            desk.close()
-        keys = key_store(settings, database, SystemClock())
-        if keys.has_admin():
-            return None
-        return keys.create(name="admin", app="admin", scopes=("admin",), actor="first start")[1]
+        if settings.policy_file is not None:
+            _put_in_force(desk, settings.policy_file)
     finally:
         database.close()
+
+
+def first_admin_secret(settings: Settings, database: Database) -> str | None:
+    """Make an operator's key where there is none; return its secret, which nobody can read again.
+
+    Not before the service runs: a start that fails shows no secret, and the next one would find the key made.
+    """
+    keys = key_store(settings, database, SystemClock())
+    if keys.has_admin():
+        return None
+    return keys.create(name="admin", app="admin", scopes=("admin",), actor="first start")[1]
 
 
 def _make_data_dir(folder: Path) -> None:
@@ -53,11 +57,10 @@ def _put_in_force(desk: Desk, path: Path) -> None:
 
     An unchanged file is not applied again: somebody may have rolled it back since, and a restart must not undo that.
     """
-    actor = f"file:{path.name}"
+    actor = actor_of(path)
     try:
         text = path.read_text()
-        before = next((each for each in desk.policies.versions() if each.actor == actor), None)
-        if before is None or before.source != text:
+        if not desk.policies.has_applied(text, actor=actor):
             desk.policies.apply(text, origin=path.name, actor=actor)
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"

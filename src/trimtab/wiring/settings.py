@@ -153,19 +153,22 @@ def load_settings(
         ConfigurationError: unreadable file, unknown key or environment name (the nearest is suggested), wrong value.
     """
     document = _read(path) if path is not None else {}
+    origins: dict[str, str] = {}
     for name, value in (environment if environment is not None else os.environ).items():
         if name.startswith("TRIMTAB_"):
             if name not in ENVIRONMENT:
                 raise ConfigurationError(f"Unknown environment name {name}.", hint=_nearest(name, ENVIRONMENT))
             if name != "TRIMTAB_CONFIG":
                 _set(document, ENVIRONMENT[name], value)
+                origins[ENVIRONMENT[name]] = name
     for name, flag in (overrides or {}).items():
         if flag is not None:
             _set(document, name, flag)
+            origins[name] = "command line"
     try:
         settings = Settings.model_validate(document)
     except ValidationError as exc:
-        raise ConfigurationError(_explain(exc, path), hint=_hint(exc)) from exc
+        raise ConfigurationError(_explain(exc, path, origins), hint=_hint(exc)) from exc
     return settings if path is None else _anchored(settings, path.resolve().parent)
 
 
@@ -176,7 +179,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"The configuration {path} cannot be read: {exc.strerror}.", hint="`trimtab init` writes one."
         ) from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(f"The configuration {path} is not UTF-8 text.") from exc
+    except yaml.MarkedYAMLError as exc:
+        line = f":{exc.problem_mark.line + 1}" if exc.problem_mark is not None else ""
+        raise ConfigurationError(f"{path}{line}: not YAML: {exc.problem}.") from exc
+    except yaml.YAMLError as exc:
         raise ConfigurationError(f"The configuration {path} is not YAML: {exc}.") from exc
     if document is None:
         return {}
@@ -186,10 +194,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _set(document: dict[str, Any], dotted: str, value: object) -> None:
+    """Put a value into a document; a section that is none there is left to the check, which refuses it."""
     *parents, last = dotted.split(".")
+    section: Any = document  # Any: whatever YAML holds there
     for parent in parents:
-        document = document.setdefault(parent, {})
-    document[last] = value
+        section = section.setdefault(parent, {})
+        if not isinstance(section, dict):
+            return
+    section[last] = value
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
@@ -207,10 +219,27 @@ def _anchored_files(provider: ProviderConfig, folder: Path) -> dict[str, Path]:
     return {name: folder / file for name, file in files.items() if file is not None}
 
 
-def _explain(exc: ValidationError, path: Path | None) -> str:
+_SAID = {
+    "extra_forbidden": "there is no such setting",
+    "int_parsing": "should be a whole number",
+    "model_type": "should hold settings of its own",
+    "missing": "is missing",
+}
+"""What is said in place of pydantic's words."""
+_NUMBERS = frozenset(
+    {"int_parsing", "float_parsing", "greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+)
+_WORDS = frozenset({"bool_parsing", "literal_error", "enum"})
+"""Kinds of error that are said with the value: it is a number or a word, never a secret."""
+
+
+def _explain(exc: ValidationError, path: Path | None, origins: Mapping[str, str]) -> str:
     first = exc.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    return f"{path or 'settings'}: {where}: {first['msg']}."
+    where = ".".join(str(part) for part in first["loc"])
+    said = _SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    given = f", not {first['input']!r}" if first["type"] in _NUMBERS | _WORDS else ""
+    origin = origins.get(where) or path or "settings"
+    return ": ".join([str(origin), *([where] if where else []), f"{said}{given}."])
 
 
 def _hint(exc: ValidationError) -> str:

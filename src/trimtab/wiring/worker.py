@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from trimtab.control import policy_in_force
 from trimtab.core import Clock, SystemClock
 from trimtab.core.errors import TrimtabError
 from trimtab.gateway import (
@@ -20,7 +21,7 @@ from trimtab.gateway import (
     RateLimiter,
     Rulebook,
 )
-from trimtab.policy import Policy, policy_from_canonical
+from trimtab.policy import Policy
 from trimtab.store import (
     BudgetStore,
     CallReader,
@@ -140,7 +141,7 @@ class Worker:
         version = self.state.version()
         if version == self._seen_version:
             return None
-        return _State(version, current_policy(self.policies), callers_of(self.keys))
+        return _State(version, policy_in_force(self.policies), callers_of(self.keys))
 
     def _apply(self, state: _State) -> None:
         """Put it in force for the calls that start from now on. Runs in the loop, so no call sees a half of it."""
@@ -236,15 +237,9 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
     )
 
 
-def current_policy(policies: PolicyStore) -> Policy | None:
-    """Return the stored policy in force, compiled, or ``None``."""
-    current = policies.current()
-    return None if current is None else policy_from_canonical(current.canonical.encode())
-
-
 def _rulebook(settings: Settings, policies: PolicyStore, evidence: JournalEvidence, clock: Clock) -> Rulebook:
     return Rulebook(
-        policy=current_policy(policies),
+        policy=policy_in_force(policies),
         pool=pool_of(settings),
         prices=price_book_of(settings),
         providers=build_providers(settings, clock),

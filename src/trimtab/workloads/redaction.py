@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from trimtab.core.stream_text import TEXT_FIELDS
 from trimtab.workloads.detector import may_hold_identifiers, redact
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -20,10 +21,8 @@ _EVENT_STREAM = re.compile(r"\s*(?:data|event|id|retry)?:")
 _DATA_LINE = re.compile(r"(?:(?<=[\r\n])|^)data:([^\r\n]*)")
 _LOG_PROBABILITIES = re.compile(r'("token"\s*+:\s*+)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|("bytes"\s*+:\s*+)\[[^\]]*+\]?')
 
-_PIECES = frozenset(
-    {"content", "refusal", "reasoning", "reasoning_content", "arguments", "text", "partial_json", "thinking", "delta"}
-)
-"""Fields that hold one piece of a longer text in each event, in the OpenAI and Anthropic forms."""
+_PIECES = TEXT_FIELDS | {"delta"}
+"""Fields that hold one piece of a longer text in each event; ``delta`` is that of OpenAI's Responses form."""
 _PLACES = ("index", "output_index", "content_index", "item_id")
 """Fields that say to which text a piece belongs."""
 _SHORTEST = len("a@b.cd")

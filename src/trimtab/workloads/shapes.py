@@ -37,11 +37,16 @@ def shape_of(request: WireRequest) -> RequestShape:
         n_messages=0 if request.api is Api.EMBEDDINGS else len(request.messages),
         n_choices=request.n_choices,
         json_mode=request.json_mode,
-        input_tokens=_power_of_two_above(request.estimated_input_tokens),
-        max_output_tokens=None if limit is None else _power_of_two_above(limit),
+        input_tokens=rounded_up(request.estimated_input_tokens),
+        max_output_tokens=None if limit is None else rounded_up(limit),
         language="unknown",
     )
 
 
-def _power_of_two_above(count: int) -> int:
-    return 1 << (count - 1).bit_length()
+def rounded_up(n_tokens: int) -> int:
+    """Return the next power of two, in which token counts reach rules and records.
+
+    >>> [rounded_up(n) for n in (0, 1, 2, 3, 1000, 1024)]
+    [0, 1, 2, 4, 1024, 1024]
+    """
+    return 1 << (n_tokens - 1).bit_length() if n_tokens > 1 else n_tokens

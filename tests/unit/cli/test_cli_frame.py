@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import typer
 
 from trimtab.cli import frame
 from trimtab.cli.context import Invocation, invocation_of
-from trimtab.cli.frame import NOUNS, Noun, globals_first, run
+from trimtab.cli.frame import NOUNS, Noun, command_of, globals_first, run
 from trimtab.core import errors
 
 
@@ -149,6 +150,34 @@ def test_help_does_not_import_any_noun_and_is_quick() -> None:
         assert result.returncode == 0, result.stderr
 
     assert fastest < 0.6  # 0.18 s on an idle core; twice 0.3 s allows for a busy one
+
+
+@pytest.mark.parametrize("noun", [noun.name for noun in NOUNS])
+def test_help_is_written_for_people_and_not_cut(capsys: pytest.CaptureFixture[str], noun: str) -> None:
+    for path, _ in [(f"trimtab {noun}", None), *command_of(noun)]:
+        assert run([*path.split()[1:], "--help"]) == 0
+        _, *lines = capsys.readouterr().out.splitlines()
+        assert not [line for line in lines if line.endswith("...")], path
+        for jargon in ("Raises:", "Args:", "<list", "<str>", "<int", "<path>"):
+            assert jargon not in "\n".join(lines), path
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["--help", "calls list", "calls export"])
+def test_a_closed_stream_is_no_bug_of_ours(tmp_path: Path, words: str, closed: str) -> None:
+    command = f"exec {sys.executable} -m trimtab {words} {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_a_terminal_of_another_alphabet_shows_what_it_can(tmp_path: Path) -> None:
+    (tmp_path / "é.yaml").write_text("policy: p\n")
+    command = [sys.executable, "-m", "trimtab", "policy", "lint", "é.yaml"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout.decode().split(" in ")[-1]) == (0, "\\xe9.yaml\n")
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from tests.support.control_rig import NO_SMALL, POLICY, Rig, call, decided_call
 
+from trimtab.control.explaining import NEWEST
 from trimtab.core import Feedback
 from trimtab.core.errors import NotFound
 from trimtab.policy import Facts
@@ -78,6 +79,14 @@ def test_s18_a_workload_is_explained_by_its_newest_decision_under_the_policy_in_
     assert (current.model, current.policy_id, current.removed[0].rule_id) == ("cloud:large", "strict", "large-for-code")
     assert len(current.inputs) == 4
     assert [(share.model, share.n_calls) for share in why.models] == [("cloud:large", 2), ("local:small", 1)]
+
+
+def test_s18_later_imports_do_not_hide_what_the_gateway_decided(rig: Rig) -> None:
+    rig.apply(STRICT)
+    decided = decided_call(NEWEST + 1, STRICT, facts=CODE)
+    rig.book(decided, *(call(n, workload="code") for n in range(NEWEST + 1)))
+
+    assert decided.call.call_id in rig.desk.explain_workload(rig.me, "code").basis
 
 
 def test_s18_imported_traffic_is_explained_by_a_decision_made_now_with_its_evidence(rig: Rig) -> None:

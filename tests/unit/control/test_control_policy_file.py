@@ -71,6 +71,34 @@ def test_a_file_that_is_only_touched_does_not_undo_a_rollback(rig: Rig, path: Pa
     assert name_in_force(rig) == "first"
 
 
+def test_two_edits_within_one_tick_of_the_files_clock_both_count(rig: Rig, path: Path) -> None:
+    file = PolicyFile(path, rig.desk.policies)
+    path.write_text(POLICY)
+    file.look()
+    stat = path.stat()
+
+    path.write_text(POLICY.replace("first", "later"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same time and size, as a second edit at once leaves
+    file.look()
+
+    assert name_in_force(rig) == "later"
+
+
+def test_a_restart_does_not_undo_a_rollback_and_a_later_edit_counts_again(rig: Rig, path: Path) -> None:
+    rig.apply(POLICY)
+    path.write_text(NO_SMALL)
+    PolicyFile(path, rig.desk.policies).look()
+    rig.desk.policies.rollback(actor="me")
+
+    restarted = PolicyFile(path, rig.desk.policies)
+    restarted.look()
+    assert name_in_force(rig) == "first"
+
+    path.write_text(NO_SMALL + "# edited\n")
+    restarted.look()
+    assert name_in_force(rig) == "second"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"\xff\xfe", "not UTF-8"), (b"#" * (MAX_BYTES + 1), "more than"), (None, "No such file")],

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 from tests.support.control_rig import NOW_US, Rig, call, decided_call, open_rig
 
-from trimtab.control import CallQuery
+from trimtab.control import priced_by
 from trimtab.core import US_PER_DAY, CallStatus, Usage
 from trimtab.policy import Facts
+from trimtab.store import CallFilter
 
 
 def scattered_calls(seed: int) -> list[object]:
@@ -96,27 +97,28 @@ def test_attack_6_an_apps_operator_sees_that_apps_calls_only(rig: Rig) -> None:
     rig.book(call(1, app="shop"), call(2, app="desk"))
     shop = rig.operator(app="shop", scopes=("calls:read",))
 
-    assert [found.app for found in rig.desk.calls(shop, CallQuery())] == ["shop"]
-    assert rig.desk.calls(shop, CallQuery(app="desk")) == []
-    assert [found.app for found in rig.desk.calls(rig.me, CallQuery(app="desk"))] == ["desk"]
+    assert [found.app for found in rig.desk.calls(shop, CallFilter(), limit=9)] == ["shop"]
+    assert rig.desk.calls(shop, CallFilter(app="desk"), limit=9) == []
+    assert [found.app for found in rig.desk.calls(rig.me, CallFilter(app="desk"), limit=9)] == ["desk"]
 
 
 @pytest.mark.parametrize("wildcard", ["%", "_aq", "f%", "[f]aq", "*", "FAQ"])
 def test_attack_14_words_are_compared_whole(rig: Rig, wildcard: str) -> None:
     rig.book(call(1))
 
-    for query in (CallQuery(workload=wildcard), CallQuery(model=wildcard), CallQuery(status=wildcard)):
-        assert rig.desk.calls(rig.me, query) == []
+    for chosen in (CallFilter(workload=wildcard), CallFilter(model=wildcard), CallFilter(status=wildcard)):
+        assert rig.desk.calls(rig.me, chosen, limit=9) == []
 
 
 def test_attack_14_no_answer_lists_more_than_a_thousand_calls(rig: Rig) -> None:
     rig.book(*(call(n) for n in range(1001)))
 
-    assert len(rig.desk.calls(rig.me, CallQuery(limit=10**9))) == 1000
+    assert len(rig.desk.calls(rig.me, CallFilter(), limit=10**9)) == 1000
 
 
 def test_the_pool_shows_prices_with_source_and_date(rig: Rig) -> None:
     small, large = rig.desk.models()
 
     assert (small.model, small.input_usd_per_mtok, small.output_usd_per_mtok) == ("local:small", "1", "2")
-    assert (large.price_source, large.price_date) == ("contract: test", "1970-01-01")
+    assert (large.price_source, large.price_date) == ("contract: test", None)
+    assert priced_by(large) == "contract: test, undated"

@@ -1,65 +1,27 @@
 """Reserve, settle, lease."""
 
 import asyncio
-import threading
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.clock import NOW_US, StillClock
+from tests.support.gateway_rig import MemoryLeases
 
+from trimtab.core import day_of
 from trimtab.gateway import BudgetKeeper
 from trimtab.gateway.budgets import Cap, Reservation, caps_of
 from trimtab.policy import Budget
 
-NOW_US = 1_795_500_000_000_000  # 2026-11-24 06:00 UTC
-TODAY = NOW_US // 86_400_000_000
 
-
-class FixedClock:
-    def __init__(self) -> None:
-        self.mono_s = 0.0
-
-    def now_us(self) -> int:
-        return NOW_US
-
-    def monotonic_s(self) -> float:
-        return self.mono_s
-
-
-class MemoryLeases:
-    """The ledger of one cap, shared by several keepers as the database is."""
-
-    def __init__(self) -> None:
-        self.booked = 0
-        self.leased: dict[str, int] = {}
-        self._lock = threading.Lock()
+class CountedLeases(MemoryLeases):
+    n_asked = 0
 
     def spent(self, scope: str, first_day: int) -> int:
-        return self.booked
+        self.n_asked += 1
+        return super().spent(scope, first_day)
 
-    def lease(
-        self,
-        worker: str,
-        scope: str,
-        period: str,
-        first_day: int,
-        cap_nano_usd: int,
-        amount_nano_usd: int,
-        ttl_s: float,
-    ) -> int:
-        with self._lock:
-            left = cap_nano_usd - self.booked - sum(self.leased.values())
-            granted = max(0, min(left, amount_nano_usd))
-            self.leased[worker] = self.leased.get(worker, 0) + granted
-            return granted
 
-    def renew(self, worker: str, ttl_s: float) -> None:
-        """Leases here do not expire."""
-
-    def book(self, worker: str, amount: int) -> None:
-        """What the journal does when it stores a call."""
-        with self._lock:
-            self.booked += amount
-            self.leased[worker] -= amount
+TODAY = day_of(NOW_US)  # 2026-11-24
 
 
 def caps(limit: int) -> tuple[Cap, ...]:
@@ -74,15 +36,14 @@ def test_a_month_cap_begins_on_the_first_and_a_day_cap_today() -> None:
 
 
 async def test_a_call_that_fits_is_held_and_the_next_one_that_does_not_names_the_cap() -> None:
-    keeper = BudgetKeeper(MemoryLeases(), "w", FixedClock())
+    keeper = BudgetKeeper(MemoryLeases(), "w", StillClock())
     limit = caps(100)
     assert isinstance(await keeper.reserve(limit, 60), Reservation)
     assert await keeper.reserve(limit, 60) == limit[0]
-    assert keeper.is_exhausted(limit[0])
 
 
 async def test_settling_below_the_reservation_gives_the_room_back() -> None:
-    keeper = BudgetKeeper(MemoryLeases(), "w", FixedClock())
+    keeper = BudgetKeeper(MemoryLeases(), "w", StillClock())
     limit = caps(100)
     held = await keeper.reserve(limit, 90)
     assert isinstance(held, Reservation)
@@ -91,18 +52,52 @@ async def test_settling_below_the_reservation_gives_the_room_back() -> None:
 
 
 async def test_an_exhausted_cap_is_asked_again_after_a_second() -> None:
-    clock = FixedClock()
+    clock = StillClock()
     leases = MemoryLeases()
-    leases.booked = 100
+    leases.booked["app:a", TODAY] = 100
     keeper = BudgetKeeper(leases, "w", clock)
     limit = caps(100)
     assert await keeper.reserve(limit, 1) == limit[0]
+    assert keeper.is_exhausted(limit[0])
     clock.mono_s += keeper.RECHECK_S
     assert not keeper.is_exhausted(limit[0])
 
 
+async def test_a_call_that_asks_for_the_moon_closes_the_cap_for_nobody_else() -> None:
+    keeper = BudgetKeeper(MemoryLeases(), "w", StillClock())
+    limit = caps(100)
+    assert await keeper.reserve(limit, 1_000_000) == limit[0]
+    assert not keeper.is_exhausted(limit[0])
+    assert isinstance(await keeper.reserve(limit, 60), Reservation)
+
+
+async def test_a_call_that_found_no_room_asks_the_store_again_only_after_a_second() -> None:
+    leases, clock = CountedLeases(), StillClock()
+    keeper = BudgetKeeper(leases, "w", clock)
+    for _ in range(10):
+        assert await keeper.reserve(caps(100), 200) == caps(100)[0]
+    assert leases.n_asked == 1
+    clock.mono_s += keeper.RECHECK_S
+    await keeper.reserve(caps(100), 200)
+    assert leases.n_asked == 2
+
+
+async def test_what_a_worker_holds_without_need_goes_back_to_the_others() -> None:
+    leases = MemoryLeases()
+    hoarder, other = BudgetKeeper(leases, "a", StillClock()), BudgetKeeper(leases, "b", StillClock())
+    held = await hoarder.reserve(caps(1000), 1000)
+    assert isinstance(held, Reservation)
+    hoarder.settle(held, 0)
+    assert await other.reserve(caps(1000), 50) == caps(1000)[0]
+
+    await hoarder.renew()
+
+    assert isinstance(await hoarder.reserve(caps(1000), 50), Reservation)
+    assert isinstance(await BudgetKeeper(leases, "c", StillClock()).reserve(caps(1000), 850), Reservation)
+
+
 async def test_a_second_cap_that_refuses_releases_what_the_first_one_held() -> None:
-    keeper = BudgetKeeper(MemoryLeases(), "w", FixedClock())
+    keeper = BudgetKeeper(MemoryLeases(), "w", StillClock())
     wide, narrow = caps_of(
         [Budget(scope="organisation", per_day_nano_usd=100), Budget(scope="app:a", per_day_nano_usd=0)], TODAY
     )
@@ -120,7 +115,7 @@ def test_promise_4_spend_never_passes_the_cap_by_more_than_the_calls_in_flight(
 
     async def run() -> None:
         leases = MemoryLeases()
-        keepers = [BudgetKeeper(leases, f"w{i}", FixedClock()) for i in range(3)]
+        keepers = [BudgetKeeper(leases, f"w{i}", StillClock()) for i in range(3)]
         overrun = 0
         for index, (estimate, surplus) in enumerate(calls):
             keeper = keepers[index % 3]
@@ -129,7 +124,7 @@ def test_promise_4_spend_never_passes_the_cap_by_more_than_the_calls_in_flight(
                 spent = estimate + surplus
                 overrun += surplus
                 keeper.settle(held, spent)
-                leases.book(f"w{index % 3}", spent)
-        assert leases.booked <= limit + overrun
+                leases.book("app:a", TODAY, spent)
+        assert leases.booked["app:a", TODAY] <= limit + overrun
 
     asyncio.run(run())

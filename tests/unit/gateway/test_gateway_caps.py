@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.clock import NOW_US, StillClock
 from tests.support.gateway_rig import (
     DOLLAR,
     Answer,
@@ -27,21 +28,9 @@ from trimtab.core.errors import BudgetExhausted, PolicyRefused
 from trimtab.gateway import Caller, UpstreamRequest
 from trimtab.policy import Budget
 
-NOW_US = 1_795_500_000_000_000
 TODAY = day_of(NOW_US)
 RATE = 10_000
 """Nano-dollars a token at $10 a million."""
-
-
-class StillClock:
-    def __init__(self) -> None:
-        self.mono_s = 0.0
-
-    def now_us(self) -> int:
-        return NOW_US
-
-    def monotonic_s(self) -> float:
-        return self.mono_s
 
 
 def policy_of(cap_nano_usd: int, action: str = "refuse", more: str = "") -> str:
@@ -317,3 +306,13 @@ async def test_s25_a_failover_settles_what_the_model_that_answered_cost() -> Non
     assert first.call.cost_nano_usd == 2 * RESERVED  # reserved at 10, billed at 20 dollars a million
     assert second.call.status == CallStatus.OK
     assert isinstance(third.error, BudgetExhausted)
+
+
+async def test_attack_16_a_call_too_large_for_a_shared_cap_shuts_nobody_out() -> None:
+    rig = Rig(policy_of(10 * RESERVED), script=lambda _: chat_answer(tokens_in=32, tokens_out=32), clock=StillClock())
+
+    large = await rig.call({"max_tokens": 2_000_000}, caller=Caller(key_id="k2", app="other"))
+    small = [await rig.call(CALL) for _ in range(5)]
+
+    assert isinstance(large.error, BudgetExhausted)
+    assert {outcome.call.status for outcome in small} == {CallStatus.OK}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.support.clock import StillClock
 from tests.support.gateway_rig import (
     SSE,
     Answer,
@@ -24,25 +25,15 @@ from trimtab.gateway.budgets import Reservation, caps_of
 from trimtab.policy import Budget
 
 
-class Clock:
-    now_s = 0.0
-
-    def now_us(self) -> int:
-        return 1_795_500_000_000_000
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-
 async def test_a_models_latency_does_not_contain_the_failure_of_the_one_before() -> None:
     """Otherwise a latency target (S24) would exclude the innocent one."""
-    clock = Clock()
+    clock = StillClock()
 
     def script(request: UpstreamRequest) -> Answer | Exception:
         if request.model == "large":
-            clock.now_s += 30.0
+            clock.mono_s += 30.0
             return UpstreamTimeout("late")
-        clock.now_s += 0.1
+        clock.mono_s += 0.1
         return chat_answer()
 
     rig = Rig(script=script, clock=clock)
@@ -99,14 +90,14 @@ async def test_a_recorded_cost_does_not_stick_to_the_live_model_that_answers_ins
 
 
 class SlowLeases(MemoryLeases):
-    def lease(self, *args: Any) -> int:
+    def lease(self, *args: Any, **options: Any) -> int:
         time.sleep(0.05)
-        return super().lease(*args)
+        return super().lease(*args, **options)
 
 
 async def test_a_client_that_leaves_while_the_lease_is_fetched_loses_no_room() -> None:
     leases = SlowLeases()
-    keeper = BudgetKeeper(leases, "w", Clock())
+    keeper = BudgetKeeper(leases, "w", StillClock())
     caps = caps_of([Budget(scope="a", per_day_nano_usd=100)], 1)
     task = asyncio.create_task(keeper.reserve(caps, 100))
     await asyncio.sleep(0.01)
@@ -120,15 +111,15 @@ async def test_a_client_that_leaves_while_the_lease_is_fetched_loses_no_room() -
 class BrokenSecond(MemoryLeases):
     is_broken = True
 
-    def lease(self, worker: str, scope: str, *args: Any) -> int:
+    def lease(self, worker: str, scope: str, *args: Any, **options: Any) -> int:
         if scope == "b" and self.is_broken:
             raise StoreError("down")
-        return super().lease(worker, scope, *args)
+        return super().lease(worker, scope, *args, **options)
 
 
 async def test_a_cap_that_cannot_be_asked_releases_what_the_others_held() -> None:
     leases = BrokenSecond()
-    keeper = BudgetKeeper(leases, "w", Clock())
+    keeper = BudgetKeeper(leases, "w", StillClock())
     caps = caps_of([Budget(scope="a", per_day_nano_usd=100), Budget(scope="b", per_day_nano_usd=100)], 1)
     with pytest.raises(StoreError):
         await keeper.reserve(caps, 100)
@@ -144,7 +135,7 @@ async def test_attack_16_a_client_that_leaves_before_a_whole_answer_still_uses_u
         raise asyncio.CancelledError
 
     policy = "policy: p\norganisation: {sensitivity: internal, budget: {per_day_usd: 0.03}}\n"
-    rig = Rig(policy, script=lambda _: Answer([chat_body()], before_chunk=leave), clock=Clock())
+    rig = Rig(policy, script=lambda _: Answer([chat_body()], before_chunk=leave), clock=StillClock())
     for _ in range(50):
         await rig.call()
 

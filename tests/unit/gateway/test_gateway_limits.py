@@ -1,27 +1,14 @@
 """Token buckets."""
 
 import pytest
+from tests.support.clock import StillClock
 
 from trimtab.core.errors import RateLimited
 from trimtab.gateway import RateLimiter
 
 
-class FixedClock:
-    """A clock that moves only when told."""
-
-    def __init__(self) -> None:
-        self.wall_us = 1_764_000_000_000_000
-        self.mono_s = 100.0
-
-    def now_us(self) -> int:
-        return self.wall_us
-
-    def monotonic_s(self) -> float:
-        return self.mono_s
-
-
 def test_the_bucket_admits_its_size_and_then_refills_over_a_minute() -> None:
-    clock = FixedClock()
+    clock = StillClock()
     limiter = RateLimiter(clock)
     for _ in range(6):
         limiter.take("k1", "calls", 1, 6)
@@ -34,7 +21,7 @@ def test_the_bucket_admits_its_size_and_then_refills_over_a_minute() -> None:
 
 
 def test_keys_and_kinds_do_not_share_a_bucket() -> None:
-    limiter = RateLimiter(FixedClock())
+    limiter = RateLimiter(StillClock())
     limiter.take("k1", "calls", 1, 1)
     limiter.take("k2", "calls", 1, 1)
     limiter.take("k1", "tokens", 1, 1)
@@ -43,7 +30,7 @@ def test_keys_and_kinds_do_not_share_a_bucket() -> None:
 
 
 def test_a_call_larger_than_the_limit_waits_for_a_full_bucket_and_is_not_blocked_for_ever() -> None:
-    clock = FixedClock()
+    clock = StillClock()
     limiter = RateLimiter(clock)
     limiter.take("k1", "tokens", 5_000, 1_000)
     with pytest.raises(RateLimited):
@@ -53,7 +40,7 @@ def test_a_call_larger_than_the_limit_waits_for_a_full_bucket_and_is_not_blocked
 
 
 def test_a_jump_of_the_wall_clock_changes_nothing() -> None:
-    clock = FixedClock()
+    clock = StillClock()
     limiter = RateLimiter(clock)
     limiter.take("k1", "calls", 1, 1)
     clock.wall_us += 10**12
@@ -62,7 +49,7 @@ def test_a_jump_of_the_wall_clock_changes_nothing() -> None:
 
 
 def test_limits_are_divided_by_the_workers() -> None:
-    limiter = RateLimiter(FixedClock(), n_workers=3)
+    limiter = RateLimiter(StillClock(), n_workers=3)
     for _ in range(2):
         limiter.take("k1", "calls", 1, 6)
     with pytest.raises(RateLimited):
@@ -70,7 +57,7 @@ def test_limits_are_divided_by_the_workers() -> None:
 
 
 def test_a_limit_of_nothing_admits_nothing_ever() -> None:
-    clock = FixedClock()
+    clock = StillClock()
     limiter = RateLimiter(clock)
     for _ in range(2):
         with pytest.raises(RateLimited) as refused:

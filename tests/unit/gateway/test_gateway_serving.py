@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.clock import StillClock
 from tests.support.gateway_rig import (
     Answer,
     Rig,
@@ -323,19 +324,10 @@ async def test_an_answer_over_the_size_limit_is_the_providers_failure() -> None:
 
 
 async def test_the_whole_call_has_one_deadline() -> None:
-    class Clock:
-        now_s = 0.0
-
-        def now_us(self) -> int:
-            return 1_795_500_000_000_000
-
-        def monotonic_s(self) -> float:
-            return self.now_s
-
-    clock = Clock()
+    clock = StillClock()
 
     def slow(request: UpstreamRequest) -> Exception:
-        clock.now_s += 6.0
+        clock.mono_s += 6.0
         return UpstreamTimeout("late")
 
     rig = Rig(script=slow, clock=clock, settings=GatewaySettings(call_timeout_s=10.0))

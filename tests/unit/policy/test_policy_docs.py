@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from trimtab.catalog.cards import Pool
+from trimtab.catalog import Pool
+from trimtab.policy import BUILTINS, load_policy, run_policy_tests
 from trimtab.policy import lint as lint_module
-from trimtab.policy import load_policy, run_policy_tests
 from trimtab.policy.cel_rules import FUNCTIONS
 from trimtab.policy.document import (
     BudgetTerm,
@@ -24,7 +24,7 @@ from trimtab.policy.document import (
 )
 from trimtab.policy.expression import Operator
 from trimtab.policy.fields import FIELDS
-from trimtab.policy.scopes import DEFAULT, REGULATED, REQUESTED, REQUESTED_MODE, RESTRICTED
+from trimtab.policy.scopes import DEFAULT, REQUESTED, REQUESTED_MODE
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/policy.md").read_text()
 
@@ -42,7 +42,7 @@ def names() -> list[str]:
     terms += [term for term in Terms.model_fields if term not in NESTED]
     keys = [key for part in (Document, Rule, Expectation) for key in part.model_fields]
     codes = re.findall(r'code="([a-z-]+)"', Path(lint_module.__file__).read_text())
-    built_in = [RESTRICTED, REGULATED, DEFAULT, REQUESTED, REQUESTED_MODE]
+    built_in = [*BUILTINS, DEFAULT, REQUESTED, REQUESTED_MODE]
     return sorted({*terms, *keys, *codes, *built_in, *get_args(Operator), *FIELDS, *FUNCTIONS})
 
 

@@ -78,6 +78,15 @@ def test_every_room_has_its_line_under_the_drawing() -> None:
     assert sorted(listed) == sorted(path.parent.name for path in (ROOT / "src/trimtab").glob("*/__init__.py"))
 
 
+def test_every_place_in_the_house_is_where_the_table_says() -> None:
+    page = (DOCS / "explanation/architecture.md").read_text()
+    table = page.split("<!-- places:")[1].split("\n\n")[0]
+    files = re.findall(r"`(\w+/\w+\.py)`", table)
+
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / "src/trimtab" / name).exists()] == []
+
+
 def test_every_setting_has_a_meaning() -> None:
     rows = [line for line in (DOCS / "reference/settings.md").read_text().splitlines() if line.startswith("| `")]
 

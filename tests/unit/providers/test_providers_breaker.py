@@ -18,7 +18,7 @@ def _call(breaker: Breaker, now_s: float, *, has_failed: bool | None) -> bool:
     """Make one call if allowed; return whether it was."""
     if not breaker.allows(now_s):
         return False
-    breaker.leave(now_s, has_failed=has_failed, is_probe=breaker.enter(now_s))
+    breaker.leave(now_s, has_failed=has_failed, is_probe=breaker.enter())
     return True
 
 
@@ -62,7 +62,7 @@ def test_failures_older_than_the_window_are_forgotten() -> None:
 def test_half_open_lets_one_probe_through_whose_outcome_decides() -> None:
     breaker = _opened_at_0()
     assert breaker.allows(10.0)
-    assert breaker.enter(10.0)
+    assert breaker.enter()
     assert not breaker.allows(10.0), "one probe at a time"
     breaker.leave(11.0, has_failed=True, is_probe=True)
     assert not breaker.allows(20.9)
@@ -75,7 +75,7 @@ def test_a_probe_that_says_nothing_lets_the_next_one_try() -> None:
     breaker = _opened_at_0()
     _call(breaker, 10.0, has_failed=None)
     assert breaker.allows(10.0)
-    assert breaker.enter(10.0)
+    assert breaker.enter()
 
 
 def test_late_results_of_calls_from_before_change_nothing() -> None:

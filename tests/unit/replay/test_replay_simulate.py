@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from trimtab.catalog import ModelCard, Pool, PriceBook, PriceConfig
 from trimtab.policy import Budget, Constraints, Facts, load_policy
-from trimtab.replay import Measured, Outcome, PromptOutcomes, Resolve, Simulation, simulate
-from trimtab.routing import Estimate
+from trimtab.replay import Outcome, PromptOutcomes, Resolve, Simulation, simulate
+from trimtab.routing import Estimate, Measured
 
 S, L = "rec:small", "rec:large"
 POOL = Pool.of([ModelCard(provider="rec", model="small"), ModelCard(provider="rec", model="large")])

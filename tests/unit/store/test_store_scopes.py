@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.store_rig import call
 
-from trimtab.core import CallRecord
+from trimtab.core import CallRecord, month_start
 from trimtab.store import scopes as scopes_module
-from trimtab.store.scopes import RuleIds, month_start, period_end, scopes_of
+from trimtab.store.scopes import RuleIds, period_end, scopes_of
 
 
 def nothing_stored(digest: str) -> bytes | None:

@@ -190,6 +190,8 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:
             return
+        if status >= 600:
+            raise _Refused(f"status {status}, which HTTP does not know")
         n_bytes = 0
         for name, value in self._headers:
             n_bytes += len(name) + len(value)

@@ -2,15 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from trimtab.control import (
+    APP_PATTERN,
+    DATA_SCOPES,
+    MAX_DAYS,
+    MAX_NAME,
+    MAX_RATE,
+    USD_PATTERN,
     Applied,
     CallExplanation,
-    CallQuery,
     DaySummary,
-    Desk,
     KeyChange,
     KeyRequest,
     MadeKey,
@@ -32,17 +36,16 @@ from trimtab.server.control.auth import (
     PolicyReader,
     PolicyWriter,
 )
+from trimtab.server.control.inputs import AppQuery, DeskOf, LimitQuery, ModelQuery, StatusQuery, WorkloadQuery
 from trimtab.server.control.tables import as_json
-from trimtab.store import AuditRecord, AuditVerdict, PolicyVersion, StoredKey
+from trimtab.store import AuditRecord, AuditVerdict, CallFilter, PolicyVersion, StoredKey
 
 router = APIRouter(prefix="/api")
 
-MAX_RATE = 2**31 - 1
-App = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+App = Annotated[str, Field(pattern=f"^{APP_PATTERN}$")]
 Rate = Annotated[int, Field(ge=1, le=MAX_RATE)]
-Usd = Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,9})?$", max_length=19)]
+Usd = Annotated[str, Field(pattern=f"^{USD_PATTERN}$", max_length=19)]
 Glob = Annotated[str, Field(min_length=1, max_length=256)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 class _Body(BaseModel):
@@ -65,18 +68,16 @@ class RollbackBody(_Body):
 class NewKey(_Body):
     """A key to make. Its scopes, models and limits may not exceed the maker's own."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=MAX_NAME)
     app: App = "default"
-    scopes: tuple[Annotated[str, Field(max_length=40)], ...] = Field(
-        default=("inference", "feedback", "embeddings"), min_length=1, max_length=20
-    )
+    scopes: tuple[Annotated[str, Field(max_length=40)], ...] = Field(default=DATA_SCOPES, min_length=1, max_length=20)
     models: tuple[Glob, ...] = Field(default=(), max_length=200)
     calls_per_minute: Rate | None = None
     tokens_per_minute: Rate | None = None
     usd_per_day: Usd | None = None
     usd_per_month: Usd | None = None
     sensitivity: Annotated[str, Field(max_length=20)] | None = None
-    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+    expires_in_days: int | None = Field(default=None, ge=1, le=MAX_DAYS)
 
 
 class ChangedKey(_Body):
@@ -88,28 +89,20 @@ class ChangedKey(_Body):
     usd_per_month: Usd | None = None
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
-
-
-DeskOf = Annotated[Desk, Depends(_desk)]
-
-
 @router.get("/calls")
 def list_calls(
     operator: CallsReader,
     desk: DeskOf,
-    workload: Annotated[str | None, Query(max_length=64)] = None,
-    model: Annotated[str | None, Query(max_length=300)] = None,
-    status: Annotated[str | None, Query(max_length=20)] = None,
-    app: Annotated[str | None, Query(max_length=64)] = None,
+    workload: WorkloadQuery = None,
+    model: ModelQuery = None,
+    status: StatusQuery = None,
+    app: AppQuery = None,
     since_us: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
-    limit: Limit = 100,
+    limit: LimitQuery = 100,
 ) -> Response:
     """List calls, newest first. An app's key sees that app's calls only; words are compared whole."""
-    query = CallQuery(workload=workload, model=model, status=status, app=app, since_us=since_us, limit=limit)
-    return as_json(desk.calls(operator, query))
+    chosen = CallFilter(workload=workload, model=model, status=status, app=app, since_us=since_us)
+    return as_json(desk.calls(operator, chosen, limit=limit))
 
 
 @router.get("/calls/{call_id}")
@@ -207,7 +200,7 @@ def revoke_key(operator: KeysWriter, desk: DeskOf, key_id: str) -> Response:
 
 
 @router.get("/audit")
-def list_audit(operator: AuditReader, desk: DeskOf, limit: Limit = 100) -> Response:
+def list_audit(operator: AuditReader, desk: DeskOf, limit: LimitQuery = 100) -> Response:
     """The newest changes of policies and keys, of every app."""
     return as_json(desk.audit_records(limit))
 

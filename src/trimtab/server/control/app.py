@@ -20,7 +20,7 @@ from trimtab.server.control.openapi import document
 from trimtab.server.control.templating import render
 from trimtab.server.errors import body_of, status_of
 
-PUBLIC_ROUTES = frozenset({"/healthz", "/login", "/logout", "/static/style.css"})
+PUBLIC_ROUTES = frozenset({"/healthz", "/login", "/logout", "/static/style.css", "/static/icon.svg"})
 """The only paths that answer without a credential. Pages without a session redirect to ``/login``."""
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -30,7 +30,7 @@ _SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # under "no-referrer" browsers send `Origin: null` with our own forms
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -106,17 +106,14 @@ def _secured(response: Response) -> Response:
 
 def _on_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, TrimtabError)
-    path = request.scope["path"]
-    if path.startswith("/api/") or path.endswith((".json", ".csv")):
-        return _error(exc)
-    return render("error.html", status_of(exc), message=exc.message, hint=exc.hint)
+    return _told(request, exc)
 
 
 def _on_invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     first = exc.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return _error(InvalidRequest(f"{where}: {first['msg']}.", param=where))
+    return _told(request, InvalidRequest(f"{where}: {first['msg']}.", param=where))
 
 
 def _on_http(request: Request, exc: Exception) -> Response:
@@ -132,6 +129,14 @@ def _on_http(request: Request, exc: Exception) -> Response:
 def _on_bug(request: Request, exc: Exception) -> Response:
     """Say nothing of a bug; the server logs it with its traceback."""
     return _secured(_error(TrimtabError("Something failed inside the control API; its log has the details.")))
+
+
+def _told(request: Request, error: TrimtabError) -> Response:
+    """Return an error as a page to a person, as JSON to a program."""
+    path = request.scope["path"]
+    if path.startswith("/api/") or path.endswith((".json", ".csv")):
+        return _error(error)
+    return render("error.html", status_of(error), message=error.message, hint=error.hint)
 
 
 def _error(error: TrimtabError) -> Response:

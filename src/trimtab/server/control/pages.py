@@ -5,19 +5,31 @@ import hashlib
 from typing import Annotated
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from trimtab.control import CallQuery, Desk, Operator
-from trimtab.core import CallRecord
+from trimtab.control import Operator
+from trimtab.core import GATEWAY, CallRecord
 from trimtab.core.errors import AuthenticationFailed, NotFound
 from trimtab.server.control import tables
 from trimtab.server.control.auth import COOKIE, SESSION_S
+from trimtab.server.control.inputs import (
+    AppQuery,
+    DeskOf,
+    LimitQuery,
+    ModelQuery,
+    SourceQuery,
+    StatusQuery,
+    WorkloadQuery,
+)
 from trimtab.server.control.tables import as_csv, as_json
-from trimtab.server.control.templating import render, stylesheet
+from trimtab.server.control.templating import render, static_file
+from trimtab.store import CallFilter
 
 router = APIRouter(include_in_schema=False)
 
 MAX_AUDIT = 1000
+ALL = "all"
+"""The source that stands for every one of them."""
 
 
 class SignInNeeded(Exception):
@@ -40,14 +52,6 @@ _signed_in.permission = "page"  # type: ignore[attr-defined]  # read by the test
 SignedIn = Annotated[Operator, Depends(_signed_in)]
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
-
-
-DeskOf = Annotated[Desk, Depends(_desk)]
-
-
 @router.get("/healthz")
 def healthz() -> Response:
     """Alive."""
@@ -57,12 +61,22 @@ def healthz() -> Response:
 @router.get("/static/style.css")
 def style(request: Request) -> Response:
     """The one stylesheet."""
-    text = stylesheet()
+    return _static(request, "style.css", "text/css")
+
+
+@router.get("/static/icon.svg")
+def icon(request: Request) -> Response:
+    """What stands on the browser's tab."""
+    return _static(request, "icon.svg", "image/svg+xml")
+
+
+def _static(request: Request, name: str, media_type: str) -> Response:
+    text = static_file(name)
     tag = f'"{hashlib.sha256(text).hexdigest()[:16]}"'
     headers = {"etag": tag, "cache-control": "max-age=0, must-revalidate"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(text, media_type="text/css", headers=headers)
+    return Response(text, media_type=media_type, headers=headers)
 
 
 @router.get("/login")
@@ -95,33 +109,39 @@ def logout(request: Request) -> Response:
 
 
 @router.get("/")
-def overview(operator: SignedIn, desk: DeskOf) -> Response:
-    """What runs here and what it costs."""
-    return render("overview.html", **desk.overview(operator))
+def overview(operator: SignedIn, desk: DeskOf, source: SourceQuery = None) -> Response:
+    """What runs here and what it costs: the gateway's calls where imported ones lie beside them, unless asked."""
+    is_mixed = desk.is_mixed(operator)
+    chosen = GATEWAY if is_mixed and source is None else _source(source)
+    return render("overview.html", is_mixed=is_mixed, **desk.overview(operator, chosen))
+
+
+def _source(wanted: str | None) -> str | None:
+    return None if wanted in ("", ALL) else wanted
 
 
 @router.get("/workloads.json")
-def workloads_json(operator: SignedIn, desk: DeskOf) -> Response:
+def workloads_json(operator: SignedIn, desk: DeskOf, source: SourceQuery = None) -> Response:
     """The overview's workloads."""
-    return as_json(desk.workloads(operator))
+    return as_json(desk.workloads(operator, _source(source)))
 
 
 @router.get("/workloads.csv")
-def workloads_csv(operator: SignedIn, desk: DeskOf) -> Response:
+def workloads_csv(operator: SignedIn, desk: DeskOf, source: SourceQuery = None) -> Response:
     """The overview's workloads, a row for each model."""
-    return as_csv(tables.workload_rows(desk.workloads(operator)), "workloads")
+    return as_csv(tables.workload_rows(desk.workloads(operator, _source(source))), "workloads")
 
 
 @router.get("/days.json")
-def days_json(operator: SignedIn, desk: DeskOf) -> Response:
+def days_json(operator: SignedIn, desk: DeskOf, source: SourceQuery = None) -> Response:
     """The overview's days."""
-    return as_json(desk.days(operator))
+    return as_json(desk.days(operator, _source(source)))
 
 
 @router.get("/days.csv")
-def days_csv(operator: SignedIn, desk: DeskOf) -> Response:
+def days_csv(operator: SignedIn, desk: DeskOf, source: SourceQuery = None) -> Response:
     """The overview's days."""
-    return as_csv(tables.day_rows(desk.days(operator)), "days")
+    return as_csv(tables.day_rows(desk.days(operator, _source(source))), "days")
 
 
 @router.get("/models.json")
@@ -160,39 +180,47 @@ def workload(operator: SignedIn, desk: DeskOf, name: str) -> Response:
     return render("workload.html", shown=desk.explain_workload(operator, name))
 
 
-def _query(
-    workload: Annotated[str | None, Query(max_length=64)] = None,
-    model: Annotated[str | None, Query(max_length=300)] = None,
-    status: Annotated[str | None, Query(max_length=20)] = None,
-    app: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> CallQuery:
-    return CallQuery(
-        workload=workload or None, model=model or None, status=status or None, app=app or None, limit=limit
+def _filter(
+    workload: WorkloadQuery = None,
+    model: ModelQuery = None,
+    status: StatusQuery = None,
+    app: AppQuery = None,
+    source: SourceQuery = None,
+) -> CallFilter:
+    """A field of the form that was left empty is no condition."""
+    return CallFilter(
+        workload=workload or None,
+        model=model or None,
+        status=status or None,
+        app=app or None,
+        source=_source(source),
     )
 
 
-def _chosen(operator: SignedIn, desk: DeskOf, query: Annotated[CallQuery, Depends(_query)]) -> list[CallRecord]:
-    return desk.calls(operator, query)
+Chosen = Annotated[CallFilter, Depends(_filter)]
 
 
-Chosen = Annotated[list[CallRecord], Depends(_chosen)]
+def _found(operator: SignedIn, desk: DeskOf, chosen: Chosen, limit: LimitQuery = 100) -> list[CallRecord]:
+    return desk.calls(operator, chosen, limit=limit)
+
+
+Found = Annotated[list[CallRecord], Depends(_found)]
 
 
 @router.get("/calls")
-def calls(operator: SignedIn, request: Request, query: Annotated[CallQuery, Depends(_query)], rows: Chosen) -> Response:
+def calls(operator: SignedIn, request: Request, chosen: Chosen, rows: Found, limit: LimitQuery = 100) -> Response:
     """The newest calls."""
-    return render("calls.html", calls=rows, query=query, query_text=request.url.query)
+    return render("calls.html", calls=rows, chosen=chosen, limit=limit, query_text=request.url.query)
 
 
 @router.get("/calls.json")
-def calls_json(operator: SignedIn, rows: Chosen) -> Response:
+def calls_json(operator: SignedIn, rows: Found) -> Response:
     """The newest calls, with the same query."""
     return as_json(rows)
 
 
 @router.get("/calls.csv")
-def calls_csv(operator: SignedIn, rows: Chosen) -> Response:
+def calls_csv(operator: SignedIn, rows: Found) -> Response:
     """The newest calls, with the same query."""
     return tables.calls_as_csv(rows)
 

@@ -8,12 +8,15 @@ from typing import Any
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from trimtab.control import numbers
+from trimtab.control import numbers, priced_by
 
 FILTERS = {
     "usd": numbers.usd,
+    "usd_column": numbers.usd_column,
+    "usd_per_mtok": numbers.usd_per_mtok,
     "quality": numbers.quality,
     "percent": numbers.percent,
+    "priced_by": priced_by,
     "count": numbers.count,
     "ms": numbers.ms,
     "instant": numbers.instant,
@@ -30,9 +33,9 @@ def render(name: str, status: int = 200, **shown: Any) -> Response:  # Any: temp
     )
 
 
-def stylesheet() -> bytes:
-    """Return the one stylesheet."""
-    return files("trimtab.server.control").joinpath("templates", "style.css").read_bytes()
+def static_file(name: str) -> bytes:
+    """Return a file that pages refer to."""
+    return files("trimtab.server.control").joinpath("templates", name).read_bytes()
 
 
 @lru_cache(maxsize=1)
