@@ -176,6 +176,30 @@ def test_promise_3_a_killed_service_has_every_answered_call_after_the_next_start
         wait_until(lambda: acknowledged <= recorded(tmp_path), timeout_s=20)
 
 
+DYING = """
+import os, sys
+from pathlib import Path
+from tests.support.store_rig import entry
+from trimtab.store import Journal, open_database
+folder = Path(sys.argv[1]) / "data"
+journal = Journal(open_database(f"sqlite:///{folder / 'trimtab.db'}"), folder / "spool", worker="gone", flush_ms=60_000)
+journal.record(entry(call_id="call_of_the_dead"))
+os._exit(9)
+"""
+
+
+@pytest.mark.slow
+def test_promise_3_what_a_killed_process_left_is_booked_by_one_that_lives(
+    upstream: MockUpstream, tmp_path: Path
+) -> None:
+    mock_config(tmp_path, upstream.url, [{"model": "one"}], policy=POLICY.format(name="first", model="one"))
+    with running(tmp_path) as service:
+        assert service.chat().status == 200
+        root = Path(__file__).resolve().parents[2]
+        assert subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], cwd=root, check=False).returncode == 9
+        wait_until(lambda: "call_of_the_dead" in recorded(tmp_path), timeout_s=30)
+
+
 def test_workers_end_with_the_process_that_started_them_even_while_they_start(tmp_path: Path) -> None:
     mock_config(tmp_path, "http://127.0.0.1:1", [{"model": "good"}], workers=2)
     command = [sys.executable, "-m", "trimtab", "serve", "--json"]

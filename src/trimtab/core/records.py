@@ -52,7 +52,7 @@ class CostSource(StrEnum):
     RECORDED = "recorded"
     """The recorded outcome carried it; no money was spent now."""
     ESTIMATED = "estimated"
-    """Nobody reported the tokens of a stream that ended early; they were counted from the bytes that passed."""
+    """Nobody reported the tokens, as of a stream that ended early; they were counted from the text that passed."""
     IMPORTED = "imported"
     """The imported log carried it."""
     UNPRICED = "unpriced"

@@ -1,4 +1,4 @@
-"""How much a model wrote in a stream that did not say so itself."""
+"""How much a model wrote, where its answer does not say so itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,9 +30,23 @@ def stream_text_bytes(api: Api, stream: bytes) -> int:
     )
 
 
+def answer_text_bytes(api: Api, answer: bytes) -> int:
+    """Return the UTF-8 bytes of text, reasoning and tool arguments in a whole answer; 0 for what is none.
+
+    >>> answer_text_bytes(Api.MESSAGES, b'{"content":[{"type":"text","text":"four"}]}')
+    4
+    """
+    name = "content" if api is Api.MESSAGES else "choices"
+    return sum(len(piece.encode("utf-8", "replace")) for piece in _written_in(answer, name))
+
+
 def _written(event: bytes, name: str) -> Iterator[str]:
+    return _written_in(data_of(event), name)
+
+
+def _written_in(document: bytes, name: str) -> Iterator[str]:
     try:
-        chunk = msgspec.json.decode(data_of(event))
+        chunk = msgspec.json.decode(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if isinstance(chunk, dict):

@@ -63,10 +63,10 @@ class Relay:
                     hint="Raise `limits.max_response_bytes`, or ask for a stream.",
                 )
         body = parts[0] if len(parts) == 1 else b"".join(parts)
+        flow.response = [body]
         if response.status < 400:
             flow.usage, flow.finish_reason = usage_from_response(flow.request.api, body)
             price(flow, card)
-        flow.response = [body]
         flow.is_answered = True
         headers = _headers(flow, response)
         headers.append((b"content-length", str(len(body)).encode()))

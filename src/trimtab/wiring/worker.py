@@ -44,6 +44,8 @@ T = TypeVar("T")
 
 POLL_S = 0.25
 """How often a worker looks whether policy or keys changed: well inside the promised second."""
+RECOVER_S = 10.0
+"""How often a worker looks for what killed ones left behind."""
 EVIDENCE_S = 5.0
 """How often measured quality and latency reach the router."""
 
@@ -101,9 +103,8 @@ class Worker:
 
     def start(self) -> None:
         """Begin to watch for changed policies, keys and measurements, and book what dead workers left."""
-        loops = (self._follow_state, self._follow_evidence, self.budgets.renew_forever)
+        loops = (self._follow_state, self._follow_evidence, self._follow_the_dead, self.budgets.renew_forever)
         self._tasks = [asyncio.create_task(_kept_up(run)) for run in loops]
-        self._tasks.append(asyncio.create_task(asyncio.to_thread(self._recover)))
 
     async def stop(self) -> None:
         """End the background work and close idle connections to the providers."""
@@ -130,11 +131,14 @@ class Worker:
         is_degraded = self.health.degraded_reason() is not None
         self.gateway.metrics.show_state(n_in_flight=self.gateway.n_in_flight, is_degraded=is_degraded)
 
-    def _recover(self) -> None:
-        try:
-            self.journal.recover()
-        except TrimtabError as exc:
-            log.warning("what dead workers left stays in their spools: %s", exc.message)
+    async def _follow_the_dead(self) -> None:
+        """Book what killed workers leave behind, also where nothing starts in their place."""
+        while True:
+            try:
+                await asyncio.to_thread(self.journal.recover)
+            except TrimtabError as exc:
+                log.warning("what dead workers left stays in their spools for now: %s", exc.message)
+            await asyncio.sleep(RECOVER_S)
 
     def _read_state(self) -> _State | None:
         """Return what is stored now, ``None`` when nothing changed since the last look."""

@@ -175,3 +175,29 @@ async def test_attack_17_a_name_of_the_other_wire_form_is_no_limit() -> None:
     await rig.call({"max_completion_tokens": 1}, api=Api.MESSAGES)
 
     assert json.loads(rig.asked[0].body).get("max_tokens") == 100
+
+
+async def test_a_whole_answer_that_reports_no_usage_is_estimated_by_its_text() -> None:
+    body = json.dumps({"choices": [{"message": {"role": "assistant", "content": "four" * 25}}]}).encode()
+    rig = Rig(script=lambda _: Answer([body]), price_usd_per_mtok=Decimal(1_000_000))
+
+    call = (await rig.call()).call
+
+    n_input = -(-len(rig.asked[0].body) // 4)
+    assert call.cost_source == "estimated"
+    assert call.cost_nano_usd is not None
+    assert call.cost_nano_usd // 1_000_000_000 == pytest.approx(n_input + 25, abs=20)  # 100 bytes of text
+
+
+async def test_a_recorded_answer_without_usage_or_cost_stays_unpriced_streamed_or_not() -> None:
+    rig = Rig("policy: p\norganisation: {sensitivity: internal, prefer: ['local:small']}\n")
+    rig.providers["local"].is_recorded = True
+    rig.providers["local"].script = lambda request: (
+        Answer([delta("Hi"), b"data: [DONE]\n\n"], headers=SSE) if request.is_stream else Answer([b'{"choices":[]}'])
+    )
+
+    calls = [(await rig.call({"stream": is_stream})).call for is_stream in (True, False)]
+
+    assert [(call.model, call.cost_nano_usd, call.cost_source) for call in calls] == [
+        ("local:small", None, "unpriced")
+    ] * 2
