@@ -199,7 +199,13 @@ def _litellm(folder: Path, port: int, upstream: int) -> Running:
     document = {"model_list": [{"model_name": MODEL, "litellm_params": target}]}
     (folder / "litellm.yaml").write_text(yaml.safe_dump(document))
     command = ["litellm", "--config", "litellm.yaml", "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    return Running(command, environment={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"})
+    environment = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        # It refuses to start without a key; ours has one, so this flatters it.
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
+    return Running(command, environment=environment)
 
 
 _FROM_HERE = {"PYTHONPATH": os.pathsep.join([path or "." for path in sys.path])}

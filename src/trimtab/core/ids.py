@@ -24,7 +24,7 @@ def new_call_id() -> str:
 
     Ids made later sort later (to the millisecond), so an index on them stays compact.
     """
-    return "call_" + _base32(time.time_ns() // 1_000_000, 10) + _random.characters(16)
+    return "call_" + _random.instant(time.time_ns() // 1_000_000) + _random.characters(16)
 
 
 class _Random(threading.local):
@@ -32,7 +32,14 @@ class _Random(threading.local):
 
     def __init__(self) -> None:
         self._pool, self._position = "", 0
+        self._instant = (0, _base32(0, 10))
         os.register_at_fork(after_in_child=self._forget)
+
+    def instant(self, milliseconds: int) -> str:
+        """Return ten characters for an instant; several calls begin in the same millisecond."""
+        if self._instant[0] != milliseconds:
+            self._instant = (milliseconds, _base32(milliseconds, 10))
+        return self._instant[1]
 
     def characters(self, n: int) -> str:
         if self._position + n > len(self._pool):

@@ -14,6 +14,9 @@ LATENCY_BUCKETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 1
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Environment name by which prometheus_client learns where several workers keep their counts; set by the supervisor."""
 
+MAX_WAITING = 4096
+"""Calls that wait to be counted; a worker counts four times a second, so only a storm comes near."""
+
 
 class Metrics:
     """Counters of one worker. Label sets are looked up once and kept, because looking them up costs most."""
@@ -50,18 +53,70 @@ class Metrics:
         self._of_calls: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         self._of_usage: dict[tuple[str, str], _UsageCounters] = {}
         self._of_attempts: dict[tuple[str, str], Counter] = {}
+        self._ended: list[tuple[tuple[str, str, str, str], float]] = []
+        self._used: list[tuple[str, str, Usage, int | None]] = []
+        self._tried: list[tuple[str, str]] = []
 
     def call(self, api: str, workload: str, model: str, status: str, duration_s: float) -> None:
         """Count one finished call."""
-        key = (api, workload, model, status)
-        pair = self._of_calls.get(key)
-        if pair is None:
-            pair = self._of_calls[key] = (self._calls.labels(*key), self._duration.labels(api, model))
-        pair[0].inc()
-        pair[1].observe(duration_s)
+        self._ended.append(((api, workload, model, status), duration_s))
+        if len(self._ended) >= MAX_WAITING:
+            self._count()
 
     def usage(self, workload: str, model: str, usage: Usage, cost_nano_usd: int | None) -> None:
         """Count tokens and money of one call that reached a model."""
+        self._used.append((workload, model, usage, cost_nano_usd))
+
+    def attempt(self, model: str, outcome: str) -> None:
+        """Count one try at a model."""
+        self._tried.append((model, outcome))
+
+    def reject(self, code: str) -> None:
+        """Count a request that was refused before any decision."""
+        self._rejected.labels(code).inc()
+
+    def show_state(self, *, n_in_flight: int, is_degraded: bool) -> None:
+        """Set what is a state and not a count, and count what waits."""
+        self._count()
+        self._in_flight.set(n_in_flight)
+        self._degraded.set(is_degraded)
+
+    def render(self) -> bytes:
+        """Return the text exposition format: of all workers together, whichever of them is asked."""
+        self._count()
+        registry = self.registry
+        if SHARED_FOLDER in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+        return generate_latest(registry)
+
+    def _count(self) -> None:
+        """Count what waits. Many at a time: a counter's lock and its cold code cost a call more than all the rest."""
+        ended, self._ended = self._ended, []
+        for key, duration_s in ended:
+            calls, duration = self._counters_of_call(key)
+            calls.inc()
+            duration.observe(duration_s)
+        used, self._used = self._used, []
+        for workload, model, usage, cost_nano_usd in used:
+            counters = self._counters_of_usage(workload, model)
+            counters.input.inc(usage.input_tokens or 0)
+            counters.output.inc(usage.output_tokens or 0)
+            if cost_nano_usd is None:
+                counters.unpriced.inc()
+            else:
+                counters.cost.inc(cost_nano_usd / 1e9)
+        tried, self._tried = self._tried, []
+        for model, outcome in tried:
+            self._counter_of_attempts(model, outcome).inc()
+
+    def _counters_of_call(self, key: tuple[str, str, str, str]) -> tuple[Counter, Histogram]:
+        pair = self._of_calls.get(key)
+        if pair is None:
+            pair = self._of_calls[key] = (self._calls.labels(*key), self._duration.labels(key[0], key[2]))
+        return pair
+
+    def _counters_of_usage(self, workload: str, model: str) -> "_UsageCounters":
         counters = self._of_usage.get((workload, model))
         if counters is None:
             counters = self._of_usage[workload, model] = _UsageCounters(
@@ -70,38 +125,13 @@ class Metrics:
                 cost=self._cost.labels(workload, model),
                 unpriced=self._unpriced.labels(model),
             )
-        if usage.input_tokens:
-            counters.input.inc(usage.input_tokens)
-        if usage.output_tokens:
-            counters.output.inc(usage.output_tokens)
-        if cost_nano_usd is None:
-            counters.unpriced.inc()
-        else:
-            counters.cost.inc(cost_nano_usd / 1e9)
+        return counters
 
-    def attempt(self, model: str, outcome: str) -> None:
-        """Count one try at a model."""
+    def _counter_of_attempts(self, model: str, outcome: str) -> Counter:
         counter = self._of_attempts.get((model, outcome))
         if counter is None:
             counter = self._of_attempts[model, outcome] = self._attempts.labels(model, outcome)
-        counter.inc()
-
-    def reject(self, code: str) -> None:
-        """Count a request that was refused before any decision."""
-        self._rejected.labels(code).inc()
-
-    def show_state(self, *, n_in_flight: int, is_degraded: bool) -> None:
-        """Set what is a state and not a count."""
-        self._in_flight.set(n_in_flight)
-        self._degraded.set(is_degraded)
-
-    def render(self) -> bytes:
-        """Return the text exposition format: of all workers together, whichever of them is asked."""
-        registry = self.registry
-        if SHARED_FOLDER in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-        return generate_latest(registry)
+        return counter
 
 
 class _UsageCounters(NamedTuple):

@@ -166,9 +166,9 @@ class Gateway:
         self, caps: tuple[Cap, ...], amount: int, exhausted: list[Cap], queue: Cap | None
     ) -> Reservation | Cap:
         """Reserve, waiting in the queue's line where there is one; a used-up cap does not bind a call that is free."""
-        binding = tuple(
-            cap for cap in caps if not (cap in exhausted and cap.on_exhausted == "downgrade" and amount == 0)
-        )
+        binding = caps
+        if exhausted and amount == 0:
+            binding = tuple(cap for cap in caps if cap not in exhausted or cap.on_exhausted != "downgrade")
         held = await self._budgets.reserve(binding, amount)
         if queue is None:
             return held

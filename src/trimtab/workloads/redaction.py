@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from trimtab.core.stream_text import TEXT_FIELDS
 from trimtab.workloads.detector import may_hold_identifiers, redact
 
@@ -79,7 +81,7 @@ def _mask_between(text: str, *, is_json: bool) -> str:
 
 
 def _mask_literal(literal: str, depth: int) -> str:
-    if len(literal) < _SHORTEST:
+    if len(literal) < _SHORTEST or not may_hold_identifiers(literal):
         return literal
     value = _value_of(literal)
     if value is None:
@@ -144,6 +146,14 @@ _OTHER = object()
 def _decoded(payload: str) -> object:
     if not payload.lstrip().startswith("{"):
         return _OTHER
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return _decoded_leniently(payload)
+
+
+def _decoded_leniently(payload: str) -> object:
+    """Read what strict JSON has no place for, such as half a surrogate pair or NaN."""
     try:
         return json.loads(payload)
     except (ValueError, RecursionError):

@@ -38,6 +38,7 @@ def counted() -> dict[str, tuple[str, set[str]]]:
     metrics.usage("w", "p:m", Usage(input_tokens=1, output_tokens=1), 1)
     metrics.attempt("p:m", "ok")
     metrics.reject("rate_limited")
+    metrics.render()  # counts what waits
     found = {}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
