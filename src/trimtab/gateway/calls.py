@@ -119,7 +119,7 @@ class Flow:
         """Note whom is asked now; nothing of an earlier try stays."""
         self.model, self.is_recorded = model, is_recorded
         self.recorded = NOT_RECORDED
-        self.usage, self.finish_reason = NO_USAGE, None
+        self.usage, self.finish_reason, self.error_code = NO_USAGE, None, None
         self.cost_nano_usd, self.cost_source = None, CostSource.UNPRICED
         self.n_stream_bytes = 0
         self.asked_s = self.clock.monotonic_s()

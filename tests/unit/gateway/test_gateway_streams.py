@@ -135,6 +135,19 @@ async def test_no_head_is_sent_for_a_stream_that_never_begins_so_another_model_c
     assert outcome.reply.header("x-trimtab-model") == "cloud:middle"
 
 
+async def test_the_error_of_a_failed_try_does_not_mark_the_next_models_answer() -> None:
+    error = b'data: {"error":{"message":"overloaded"},"choices":[],"usage":{"prompt_tokens":1}}\n\n'
+
+    def script(request: object) -> Answer:
+        is_first = len(rig.asked) == 1
+        return Answer([error], headers=SSE) if is_first else stream_answer("Hi")
+
+    rig = Rig(script=script)
+    call = (await rig.call(STREAM)).call
+
+    assert (call.model, call.status, call.error_code) == ("cloud:middle", CallStatus.OK, None)
+
+
 async def test_a_stream_without_a_chunk_is_a_failure() -> None:
     outcome = await Rig(script=lambda _: Answer([], headers=SSE)).call(STREAM)
 
