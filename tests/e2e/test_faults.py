@@ -52,12 +52,6 @@ MODELS = (
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[MockUpstream]:
-    with MockUpstream() as mock:
-        yield mock
-
-
-@pytest.fixture(scope="module")
 def service(upstream: MockUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("faults")
     mock_config(

@@ -23,12 +23,6 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[MockUpstream]:
-    with MockUpstream() as mock:
-        yield mock
-
-
-@pytest.fixture(scope="module")
 def service(upstream: MockUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("http")
     models = [{"model": model} for model in ("good", "echo", SLOW, STREAM, LARGE)]

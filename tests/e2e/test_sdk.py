@@ -16,12 +16,6 @@ MESSAGES: Any = [{"role": "user", "content": "Say hello"}]
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[MockUpstream]:
-    with MockUpstream() as mock:
-        yield mock
-
-
-@pytest.fixture(scope="module")
 def service(upstream: MockUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("sdk")
     models = [

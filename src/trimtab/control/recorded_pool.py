@@ -60,5 +60,7 @@ def _rate(cost_nano_usd: int, tokens: int) -> PriceConfig | None:
 
 
 def _card(name: str) -> ModelCard:
-    provider, _, model = name.rpartition(":") if ":" not in name else name.partition(":")
+    if ":" not in name:
+        return ModelCard(provider="recorded", model=name)
+    provider, _, model = name.partition(":")
     return ModelCard(provider=provider or "recorded", model=model)
