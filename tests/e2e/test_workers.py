@@ -218,6 +218,7 @@ def test_metrics_are_those_of_all_workers_whichever_is_asked(upstream: MockUpstr
     with running(tmp_path) as service:
         for _ in range(40):
             assert service.chat().status == 200
+        wait_until(lambda: _count_of(service) == 40.0)  # a worker counts what it served four times a second
         seen = {_count_of(service) for _ in range(10)}
     assert seen == {40.0}
 

@@ -90,7 +90,9 @@ async def test_closing_twice_or_early_is_safe_and_the_next_call_works(provider: 
     done = await provider.send(request_of(api, "m/0"))
     assert await read(done)
     await done.aclose()
-    assert (await provider.send(request_of(api, "m/0"))).status == 200
+    unread = await provider.send(request_of(api, "m/0"))
+    assert unread.status == 200
+    await unread.aclose()
 
 
 async def test_many_calls_at_once_get_their_own_answers(provider: Provider, api: Api) -> None:
