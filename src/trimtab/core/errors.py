@@ -4,7 +4,8 @@
 
     TrimtabError
     ├── ConfigurationError          a setting, file or price that cannot be used          (start-up, CLI)
-    │   └── PolicyInvalid           a policy file refused, with file and line
+    │   ├── PolicyInvalid           a policy file refused, with file and line
+    │   └── ModelFileInvalid        a model's weights, tokenizer or adapter that cannot be read or served
     ├── NotFound                    a name or id nobody knows
     │   └── UnknownModel            a call names a model outside the pool
     ├── InvalidRequest              the caller's bytes break a rule
@@ -57,6 +58,12 @@ class PolicyInvalid(ConfigurationError):
     """A policy file refused; the message carries ``file:line`` and the reason."""
 
     code = "policy_invalid"
+
+
+class ModelFileInvalid(ConfigurationError):
+    """A model's weights, tokenizer or adapter that cannot be read, converted or served."""
+
+    code = "model_file_invalid"
 
 
 class NotFound(TrimtabError):
