@@ -18,9 +18,10 @@ help:
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/.dev: requirements/dev.lock pyproject.toml
+.venv/.dev: requirements/dev.lock requirements/torch.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install -r requirements/torch.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.core
 

@@ -1,12 +1,18 @@
-"""Write the hash-pinned locks: requirements/core.lock (the demo) and requirements/dev.lock (everything)."""
+"""Write the hash-pinned locks: requirements/core.lock (the demo) and requirements/dev.lock (everything but PyTorch).
+
+PyTorch stands in requirements/torch.txt: its builds differ from machine to machine, and so do their hashes.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
 LOCKS = {
-    "core.lock": ["--group=build"],
-    "dev.lock": ["--all-extras", "--group=test", "--group=docs", "--group=build"],
+    "core.lock": ["--extra=serving", "--group=build"],
+    "dev.lock": [
+        *(f"--extra={name}" for name in ("cel", "parquet", "postgres", "serving", "stats")),
+        *(f"--group={name}" for name in ("test", "docs", "build")),
+    ],
 }
 
 

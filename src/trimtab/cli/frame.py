@@ -45,6 +45,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.PolicyRefused, 1),
     (errors.BudgetExhausted, 1),
     (errors.UpstreamError, 3),
+    (errors.EngineError, 3),
     (errors.StoreError, 3),
     (errors.TrimtabError, 2),
     (OSError, 3),

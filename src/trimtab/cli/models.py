@@ -7,13 +7,9 @@ from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
 from trimtab.control import ModelRow, priced_by
 from trimtab.control.numbers import usd_per_mtok
+from trimtab.wiring import EngineRow, engine_rows
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
-
-
-@app.callback()
-def _verbs() -> None:
-    """Keep `list` a word of its own while it is the only one."""
 
 
 @app.command("list")
@@ -41,4 +37,29 @@ def _row(model: ModelRow) -> list[output.Cell]:
         None if model.output_usd_per_mtok is None else usd_per_mtok(model.output_usd_per_mtok),
         priced_by(model),
         ", ".join(model.capabilities),
+    ]
+
+
+@app.command("engines")
+def list_engines(context: typer.Context, json: JsonOption = False) -> None:
+    """List the local engines: what each serves, whether it answers, and why not."""
+    engines = engine_rows(invocation_of(context).settings())
+    if json:
+        output.print_json(engines)
+        return
+    columns = ["Engine", "Kind", "State", ">Restarts", "Models", "Address", "Why"]
+    output.print_table(columns, map(_engine_row, engines))
+    if not engines:
+        output.note("No engine is configured: docs/how-to/serve-a-small-model.md says how.")
+
+
+def _engine_row(engine: EngineRow) -> list[output.Cell]:
+    return [
+        engine.engine,
+        engine.kind,
+        engine.state,
+        engine.n_restarts,
+        ", ".join(engine.models),
+        engine.base_url,
+        engine.reason,
     ]

@@ -19,6 +19,7 @@
     ├── UpstreamError               a provider failed
     │   ├── UpstreamTimeout
     │   └── UpstreamUnavailable     breaker open, cool-down or no capacity
+    ├── EngineError                 a local model server did not start, ended or refused
     └── StoreError                  the journal or its database failed
 
 Core knows no HTTP: ``trimtab.server`` maps these types to statuses and ``trimtab.cli`` to exit codes.
@@ -150,6 +151,12 @@ class UpstreamUnavailable(UpstreamError):
     """Breaker open, cool-down running, or no capacity left on this model."""
 
     code = "upstream_unavailable"
+
+
+class EngineError(TrimtabError):
+    """A local model server did not start, ended or refused."""
+
+    code = "engine_failed"
 
 
 class StoreError(TrimtabError):

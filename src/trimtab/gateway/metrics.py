@@ -1,6 +1,7 @@
 """Prometheus metrics of the data plane. Labels are names from the configuration, never content and never keys."""
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -50,6 +51,20 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+        self._engine_ready = Gauge(
+            "trimtab_engine_ready",
+            "1 while the local engine answers.",
+            ("engine",),
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+        self._engine_restarts = Gauge(
+            "trimtab_engine_restarts",
+            "Starts of the local engine after its first, since the service began.",
+            ("engine",),
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self._of_calls: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         self._of_usage: dict[tuple[str, str], _UsageCounters] = {}
         self._of_attempts: dict[tuple[str, str], Counter] = {}
@@ -80,6 +95,12 @@ class Metrics:
         self._count()
         self._in_flight.set(n_in_flight)
         self._degraded.set(is_degraded)
+
+    def show_engines(self, states: Mapping[str, tuple[bool, int]]) -> None:
+        """Set how the local engines are: ready or not, and how often each was started again."""
+        for engine, (is_ready, n_restarts) in states.items():
+            self._engine_ready.labels(engine).set(is_ready)
+            self._engine_restarts.labels(engine).set(n_restarts)
 
     def render(self) -> bytes:
         """Return the text exposition format: of all workers together, whichever of them is asked."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from trimtab.core import Api
 
@@ -101,6 +101,8 @@ class ProviderConfig(_Frozen):
     """File that holds the key; read again when it changes."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with every call; they win over what the caller passes on."""
+    body_fields: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """By model: fields written into every request to it, over what the caller wrote. For servers of OpenAI's form."""
     timeouts: Timeouts = Timeouts()
     max_connections: int = Field(default=256, ge=1, le=65_535)
     """Connections to it at a time; a stream occupies one until it ends."""
@@ -151,6 +153,11 @@ class ProviderConfig(_Frozen):
             raise ValueError(f"`path` belongs to kind 'recorded', not to {self.kind!r}")
         elif self.base_url is None:
             raise ValueError(f"kind {self.kind!r} needs `base_url`")
+        if self.body_fields and self.kind != "openai":
+            raise ValueError(f"`body_fields` belongs to kind 'openai', not to {self.kind!r}")
+        reserved = {"model", "stream", "messages"} & {name for fields in self.body_fields.values() for name in fields}
+        if reserved:
+            raise ValueError(f"`body_fields` may not set {min(reserved)!r}: the call's own would be lost")
         if self.api_key_env is not None and self.api_key_file is not None:
             raise ValueError("give `api_key_env` or `api_key_file`, not both")
         return self

@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+import msgspec
+
 from trimtab.core import Api, Clock, SystemClock
 from trimtab.gateway import UpstreamRequest, UpstreamResponse
 from trimtab.providers.config import ProviderConfig
@@ -9,6 +11,8 @@ from trimtab.providers.translate import translate
 from trimtab.providers.translate_to_chat import LimitField
 from trimtab.providers.upstream import HttpUpstream
 
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER = msgspec.json.Encoder()
 _PATHS = {Api.CHAT_COMPLETIONS: "/chat/completions", Api.EMBEDDINGS: "/embeddings", Api.MESSAGES: "/messages"}
 
 
@@ -32,6 +36,10 @@ class OpenAICompatibleProvider:
         self.name = config.name
         self._clock: Clock = clock or SystemClock()
         self._native_apis = config.native_apis
+        self._body_fields = {
+            model: {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in fields.items()}
+            for model, fields in config.body_fields.items()
+        }
         self.output_limit_field: LimitField = _limit_field(config.base_url or "")
         self._upstream = HttpUpstream(config, clock=clock)
 
@@ -51,7 +59,11 @@ class OpenAICompatibleProvider:
         """
         if request.api in self._native_apis:
             return await self._upstream.send(
-                _PATHS[request.api], request.headers, request.body, model=request.model, deadline_s=request.deadline_s
+                _PATHS[request.api],
+                request.headers,
+                self._completed(request.body, request.model),
+                model=request.model,
+                deadline_s=request.deadline_s,
             )
         translation = translate(
             request,
@@ -62,11 +74,16 @@ class OpenAICompatibleProvider:
         response = await self._upstream.send(
             _PATHS[Api.CHAT_COMPLETIONS],
             translation.headers,
-            translation.body,
+            self._completed(translation.body, request.model),
             model=request.model,
             deadline_s=request.deadline_s,
         )
         return translation.answered_by(response)
+
+    def _completed(self, body: bytes, model: str) -> bytes:
+        """Write the model's own fields over the caller's; every other field keeps its bytes."""
+        fields = self._body_fields.get(model)
+        return body if fields is None else _ENCODER.encode({**_FIELDS.decode(body), **fields})
 
     async def aclose(self) -> None:
         """Close idle connections."""

@@ -7,6 +7,7 @@ from trimtab.core.errors import (
     AuthenticationFailed,
     BudgetExhausted,
     ConfigurationError,
+    EngineError,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -36,6 +37,7 @@ _STATUS: tuple[tuple[type[TrimtabError], int, str, str], ...] = (
     (UpstreamUnavailable, 503, "upstream_error", "overloaded_error"),
     (UpstreamError, 502, "upstream_error", "api_error"),
     (ConfigurationError, 400, "invalid_request_error", "invalid_request_error"),
+    (EngineError, 503, "server_error", "api_error"),
     (StoreError, 503, "server_error", "api_error"),
     (TrimtabError, 500, "server_error", "api_error"),
 )

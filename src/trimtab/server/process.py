@@ -39,6 +39,7 @@ from trimtab.wiring import (
     first_admin_secret,
     prepare,
     retain_forever,
+    running_engines,
 )
 
 log = logging.getLogger("trimtab.server")
@@ -143,10 +144,11 @@ async def _serve_alone(
     settings: Settings, data: socket.socket, control: socket.socket, ready: Callable[[Database], None]
 ) -> int:
     """Be worker and control listener at once."""
-    worker = build_worker(settings, name=_worker_name())
     stop = _stop_on_signals()
-    plane = _server(data_plane(worker))
     async with contextlib.AsyncExitStack() as stack:
+        await _start_engines(settings, stack)
+        worker = build_worker(settings, name=_worker_name())
+        plane = _server(data_plane(worker))
         stack.callback(worker.close)
         stack.push_async_callback(worker.stop)
         worker.start()
@@ -164,6 +166,14 @@ async def _serve_alone(
             worker.health.is_stopping = plane.should_exit = control_server.should_exit = True
             await asyncio.gather(serving, controlling)
     return 0
+
+
+async def _start_engines(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    """Begin to run the local engines, on a connection to the database of their own: they outlive the worker's."""
+    if settings.engines:
+        database = open_database(settings.database_url)
+        stack.callback(database.close)
+        await stack.enter_async_context(running_engines(settings, database))
 
 
 async def _serve_worker(settings: Settings, data: socket.socket) -> int:
@@ -196,6 +206,7 @@ async def _supervise(
         database = open_database(settings.database_url)
         stack.callback(database.close)
         desk = build_desk(settings, database)
+        await stack.enter_async_context(running_engines(settings, database))
         metrics = stack.enter_context(_metrics_folder(settings.data_dir))
         keepers = [asyncio.create_task(_keep_alive(index, data, command, metrics)) for index in range(settings.workers)]
         control_server = await _control_server(settings, desk)

@@ -1,6 +1,7 @@
 """From settings to working objects; the only room that picks implementations."""
 
 from trimtab.wiring.desk import build_desk, open_desk
+from trimtab.wiring.engines import EngineRow, board_of, engine_rows, running_engines
 from trimtab.wiring.pool import pool_of, price_book_of
 from trimtab.wiring.preparing import first_admin_secret, prepare
 from trimtab.wiring.retaining import retain_forever
@@ -11,11 +12,14 @@ __all__ = [
     "ENVIRONMENT",
     "EVIDENCE_S",
     "POLL_S",
+    "EngineRow",
     "Settings",
     "Worker",
     "WorkerHealth",
+    "board_of",
     "build_desk",
     "build_worker",
+    "engine_rows",
     "first_admin_secret",
     "load_settings",
     "open_desk",
@@ -23,4 +27,5 @@ __all__ = [
     "prepare",
     "price_book_of",
     "retain_forever",
+    "running_engines",
 ]

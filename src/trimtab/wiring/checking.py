@@ -18,13 +18,14 @@ from trimtab.core import SystemClock
 from trimtab.core.errors import TrimtabError
 from trimtab.policy import lint_policy, load_policy, run_policy_tests
 from trimtab.providers import ProviderConfig, build_provider
+from trimtab.serving import EngineConfig, check_files
 from trimtab.store import open_database
 from trimtab.wiring.detection import detect
 from trimtab.wiring.pool import pool_of, price_book_of
 from trimtab.wiring.settings import Settings
 
 CONNECT_TIMEOUT_S = 3.0
-EXTRAS = {"cel": "cel", "parquet": "pyarrow", "postgres": "psycopg", "stats": "scipy"}
+EXTRAS = {"cel": "cel", "parquet": "pyarrow", "postgres": "psycopg", "serving": "xllamacpp", "stats": "scipy"}
 """Optional parts, and the module that shows one is installed."""
 
 
@@ -47,6 +48,8 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _policy(settings)
     for provider in settings.providers:
         yield _provider(provider)
+    for engine in settings.engines:
+        yield _engine(engine)
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:
@@ -142,6 +145,18 @@ def _provider(config: ProviderConfig) -> Finding:
     if config.base_url is None:
         return Finding(subject=subject, verdict="ok", message="reads recorded outcomes")
     return _reach(subject, config.base_url)
+
+
+def _engine(config: EngineConfig) -> Finding:
+    """Look at an engine's files or address; nothing is started."""
+    subject = f"engine {config.name}"
+    if config.base_url is not None:
+        return _reach(subject, config.base_url)
+    try:
+        message = check_files(config)
+    except TrimtabError as exc:
+        return _failed(subject, exc)
+    return Finding(subject=subject, verdict="ok", message=message)
 
 
 def _reach(subject: str, base_url: str) -> Finding:

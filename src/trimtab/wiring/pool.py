@@ -4,6 +4,8 @@ from trimtab.catalog import Pool, PriceBook
 from trimtab.core import Clock
 from trimtab.gateway import Provider
 from trimtab.providers import build_provider
+from trimtab.wiring.engine_board import EngineBoard
+from trimtab.wiring.engines import engine_providers
 from trimtab.wiring.settings import Settings
 
 
@@ -21,10 +23,11 @@ def price_book_of(settings: Settings) -> PriceBook:
     return PriceBook({model.name: model.price for model in settings.models if model.price is not None})
 
 
-def build_providers(settings: Settings, clock: Clock) -> dict[str, Provider]:
-    """Return the configured upstreams by name.
+def build_providers(settings: Settings, board: EngineBoard, clock: Clock) -> dict[str, Provider]:
+    """Return the configured upstreams and engines by name.
 
     Raises:
-        ConfigurationError: a file of recorded outcomes cannot be used.
+        ConfigurationError: a file of recorded outcomes cannot be used, or nobody runs an engine.
     """
-    return {config.name: build_provider(config, clock=clock) for config in settings.providers}
+    upstreams = {config.name: build_provider(config, clock=clock) for config in settings.providers}
+    return {**upstreams, **engine_providers(settings, board, clock)}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from trimtab.catalog import ModelConfig
 from trimtab.core.errors import ConfigurationError
 from trimtab.providers import ProviderConfig
+from trimtab.serving import EngineConfig
 from trimtab.workloads import WorkloadConfig
 
 ENVIRONMENT = {
@@ -109,6 +110,8 @@ class Settings(_Section):
     """Least serious line that goes to standard error."""
     providers: tuple[ProviderConfig, ...] = ()
     """Upstreams that calls may go to."""
+    engines: tuple[EngineConfig, ...] = ()
+    """Local model servers; each is a provider of the pool under its name."""
     models: tuple[ModelConfig, ...] = ()
     """The pool: what may serve, as far as policy allows."""
     aliases: dict[str, str] = {}
@@ -124,13 +127,18 @@ class Settings(_Section):
             raise ValueError(
                 f"auth is 'none' and listen.host is {self.listen.host!r}: without keys only loopback is allowed"
             )
-        names = [provider.name for provider in self.providers]
+        engines = {engine.name: engine for engine in self.engines}
+        names = [*(provider.name for provider in self.providers), *(engine.name for engine in self.engines)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"provider {name!r} is listed twice")
         for model in self.models:
             if model.provider not in names:
                 raise ValueError(f"model {model.model!r} names provider {model.provider!r}, which is not configured")
+            engine = engines.get(model.provider)
+            if engine is not None and engine.model_names and model.model not in engine.model_names:
+                served = ", ".join(engine.model_names)
+                raise ValueError(f"model {model.model!r} is not served by engine {engine.name!r}, which has {served}")
         return self
 
     @property
@@ -211,12 +219,19 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if settings.database.startswith("sqlite:///") and not settings.database.startswith("sqlite:////"):
         update["database"] = f"sqlite:///{folder / settings.database.removeprefix('sqlite:///')}"
     providers = tuple(each.model_copy(update=_anchored_files(each, folder)) for each in settings.providers)
-    return settings.model_copy(update={**update, "providers": providers})
+    engines = tuple(_anchored_engine(each, folder) for each in settings.engines)
+    return settings.model_copy(update={**update, "providers": providers, "engines": engines})
 
 
 def _anchored_files(provider: ProviderConfig, folder: Path) -> dict[str, Path]:
     files = {"path": provider.path, "api_key_file": provider.api_key_file, "ca_file": provider.ca_file}
     return {name: folder / file for name, file in files.items() if file is not None}
+
+
+def _anchored_engine(engine: EngineConfig, folder: Path) -> EngineConfig:
+    adapters = tuple(each.model_copy(update={"path": folder / each.path}) for each in engine.adapters)
+    path = None if engine.path is None else folder / engine.path
+    return engine.model_copy(update={"path": path, "adapters": adapters})
 
 
 _SAID = {

@@ -32,6 +32,8 @@ from trimtab.store import (
     StateWatcher,
     open_database,
 )
+from trimtab.wiring.engine_board import EngineBoard
+from trimtab.wiring.engines import board_of
 from trimtab.wiring.evidence import JournalEvidence, load_evidence, load_speeds
 from trimtab.wiring.keys import callers_of, key_store
 from trimtab.wiring.pool import build_providers, pool_of, price_book_of
@@ -98,6 +100,7 @@ class Worker:
     policies: PolicyStore
     keys: KeyStore
     state: StateWatcher
+    engines: EngineBoard
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _seen_version: int = -1
 
@@ -162,8 +165,16 @@ class Worker:
             state = await self._tried(self._read_state)
             if state is not None:
                 self._apply(state)
+            self._follow_engines()
             self.show_state()
             await asyncio.sleep(POLL_S)
+
+    def _follow_engines(self) -> None:
+        """See which engines are ready: their providers ask the board at every call."""
+        if self.engines.refresh():
+            self.gateway.metrics.show_engines(
+                {name: (entry.is_ready, entry.n_restarts) for name, entry in self.engines.entries.items()}
+            )
 
     async def _follow_evidence(self) -> None:
         chooser = self.gateway.chooser
@@ -211,7 +222,8 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
     policies, keys = PolicyStore(database, clock), key_store(settings, database, clock)
     journal = build_recording(settings, database, worker=name, clock=clock)
     budgets, measurements = BudgetKeeper(leases, name, clock), Measurements(load_speeds(reader))
-    chooser = Chooser(_rulebook(settings, policies, load_evidence(reader), clock), measurements, budgets)
+    board = board_of(settings)
+    chooser = Chooser(_rulebook(settings, policies, load_evidence(reader), board, clock), measurements, budgets)
     gateway = Gateway(
         settings=_gateway_settings(settings),
         chooser=chooser,
@@ -238,15 +250,18 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
         policies=policies,
         keys=keys,
         state=StateWatcher(database),
+        engines=board,
     )
 
 
-def _rulebook(settings: Settings, policies: PolicyStore, evidence: JournalEvidence, clock: Clock) -> Rulebook:
+def _rulebook(
+    settings: Settings, policies: PolicyStore, evidence: JournalEvidence, board: EngineBoard, clock: Clock
+) -> Rulebook:
     return Rulebook(
         policy=policy_in_force(policies),
         pool=pool_of(settings),
         prices=price_book_of(settings),
-        providers=build_providers(settings, clock),
+        providers=build_providers(settings, board, clock),
         classifier=Classifier(settings.workloads),
         evidence=evidence,
     )

@@ -28,6 +28,8 @@ READ_THE_ENVIRONMENT = {
     "gateway/metrics.py": "where prometheus_client keeps the counts of several workers",
     "providers/api_key.py": "the key itself, read again when it changes",
     "server/process.py": "handed on to the workers",
+    "serving/openai_url.py": "the key of a server that runs by itself",
+    "serving/process.py": "handed on to the engines that are started here",
     "wiring/checking.py": "whether a provider's key is set",
     "wiring/settings.py": "every setting",
 }

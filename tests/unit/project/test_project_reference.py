@@ -38,6 +38,7 @@ def counted() -> dict[str, tuple[str, set[str]]]:
     metrics.usage("w", "p:m", Usage(input_tokens=1, output_tokens=1), 1)
     metrics.attempt("p:m", "ok")
     metrics.reject("rate_limited")
+    metrics.show_engines({"local": (True, 0)})
     metrics.render()  # counts what waits
     found = {}
     for family in metrics.registry.collect():

@@ -15,6 +15,7 @@ from tests.support.providers import provider_of, read, request_of
 from trimtab.core import Api, SystemClock
 from trimtab.core.errors import InvalidRequest, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from trimtab.gateway.upstream import Provider, UpstreamResponse
+from trimtab.providers import ProviderConfig
 
 CHAT = Api.CHAT_COMPLETIONS
 QUICK = {"max_retries": 2, "base_s": 0.001}
@@ -275,6 +276,26 @@ async def test_a_body_in_the_upstreams_own_form_travels_byte_for_byte(mock_upstr
     async with provider_of(kind, base_url=f"{mock_upstream.url}/v1") as provider:
         request = request_of(api, "m/echo", x_vendor={"a": [1.50, "☃"]}, seed=12345678901234567890)
         assert await read(await provider.send(request)) == request.body
+
+
+@pytest.mark.parametrize("api", [CHAT, Api.MESSAGES])
+async def test_a_models_own_fields_win_over_the_callers_and_leave_the_rest_alone(
+    mock_upstream: MockUpstream, api: Api
+) -> None:
+    model = "m/echo" if api is CHAT else "m/chunks-1"  # an echo is no answer that can be translated
+    written: dict[str, Any] = {"cache_prompt": True} if api is CHAT else {}  # the other form has no place for it
+    fields = {model: {"cache_prompt": False, "lora": [{"id": 0, "scale": 1.0}]}}
+    async with openai(mock_upstream, body_fields=fields) as provider:
+        await read(await provider.send(request_of(api, model, temperature=0.25, **written)))
+        await read(await provider.send(request_of(api, "other", temperature=0.25)))
+    ours, others = (seen.json() for seen in mock_upstream.seen)
+    assert (ours["cache_prompt"], ours["lora"], ours["temperature"]) == (False, [{"id": 0, "scale": 1.0}], 0.25)
+    assert "lora" not in others
+
+
+def test_fields_that_would_replace_the_call_itself_are_refused() -> None:
+    with pytest.raises(ValueError, match="may not set 'messages'"):
+        ProviderConfig(name="p", kind="openai", base_url="http://h", body_fields={"m": {"messages": []}})
 
 
 async def _path_of(mock: MockUpstream, kind: str, base: str, api: Api, **config: Any) -> Seen:

@@ -1,0 +1,21 @@
+"""Local model servers: started or found, watched, and ended with the service."""
+
+from trimtab.serving.build import build_engine, check_files
+from trimtab.serving.config import AdapterConfig, EngineConfig, EngineKind
+from trimtab.serving.engine import Adapter, Endpoint, Engine, EngineFacts, EngineLoad
+from trimtab.serving.supervisor import EngineState, Supervisor
+
+__all__ = [
+    "Adapter",
+    "AdapterConfig",
+    "Endpoint",
+    "Engine",
+    "EngineConfig",
+    "EngineFacts",
+    "EngineKind",
+    "EngineLoad",
+    "EngineState",
+    "Supervisor",
+    "build_engine",
+    "check_files",
+]

@@ -1,0 +1,126 @@
+"""``python -m trimtab.serving.llama_cpp_host``: llama.cpp's own server in a process of ours.
+
+It reads one JSON line from standard input (:class:`HostSpec`), answers with one (:class:`HostAnswer`), and ends when
+its input ends. In a process of its own because a fault in native code ends a process, and that must not be the
+gateway's.
+"""
+
+import os
+import sys
+
+import msgspec
+
+EXIT_REFUSED = 3
+"""The model or the address cannot be used; the answer says why."""
+
+
+class HostAdapter(msgspec.Struct, frozen=True):
+    """A LoRA adapter, loaded and not applied until a request asks for it."""
+
+    name: str
+    path: str
+
+
+class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What to serve, and where."""
+
+    path: str
+    name: str
+    port: int
+    api_key: str
+    slots: int
+    context_tokens: int | None
+    """Of one call; the cache holds that times ``slots``."""
+    threads: int | None
+    gpu_layers: int | None
+    embeddings: bool
+    adapters: list[HostAdapter]
+    http_threads: int
+    max_memory_mb: int | None
+
+
+class HostAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where it answers, or why not."""
+
+    address: str = ""
+    problem: str = ""
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=HostSpec)
+    _limit_memory(spec.max_memory_mb)
+    try:
+        import xllamacpp
+    except ImportError as exc:
+        return _refuse(f"the package xllamacpp cannot be loaded: {exc}")
+    try:
+        server = xllamacpp.Server(_params(spec))
+    except (RuntimeError, ValueError, MemoryError, OSError) as exc:
+        return _refuse(str(exc) or type(exc).__name__)
+    _say(HostAnswer(address=server.listening_address))
+    while os.read(0, 4096):  # whoever holds the other end is gone when this ends
+        pass
+    del server  # cancels what is under way
+    return 0
+
+
+def _params(spec: HostSpec) -> "object":
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = spec.path
+    params.model_alias = {spec.name}
+    params.hostnames = ["127.0.0.1"]
+    params.port = spec.port
+    params.api_keys = [spec.api_key]
+    params.n_parallel = spec.slots
+    params.n_ctx = 0 if spec.context_tokens is None else spec.context_tokens * spec.slots
+    params.n_threads_http = spec.http_threads
+    params.endpoint_metrics = True
+    params.endpoint_slots = False  # it would show what callers wrote
+    params.ui = False
+    params.verbosity = 2
+    params.embedding = spec.embeddings
+    params.use_jinja = True
+    if spec.threads is not None:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = spec.threads
+    if spec.gpu_layers is not None:
+        params.n_gpu_layers = spec.gpu_layers
+    if spec.adapters:
+        params.lora_adapters = [_lora(adapter) for adapter in spec.adapters]
+        params.lora_init_without_apply = True
+        # llama.cpp finds a prompt's cache by its tokens alone, whichever adapter filled it (its issue 26207).
+        params.cache_prompt = False
+        params.cache_ram_mib = 0
+    return params
+
+
+def _lora(adapter: HostAdapter) -> "object":
+    import xllamacpp
+
+    info = xllamacpp.CommonAdapterLoraInfo()
+    info.path, info.scale = adapter.path, 1.0
+    return info
+
+
+def _limit_memory(max_memory_mb: int | None) -> None:
+    if max_memory_mb is not None and sys.platform == "linux":
+        import resource
+
+        limit = max_memory_mb * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # private memory; mapped weights are not counted
+
+
+def _refuse(problem: str) -> int:
+    _say(HostAnswer(problem=problem))
+    return EXIT_REFUSED
+
+
+def _say(answer: HostAnswer) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

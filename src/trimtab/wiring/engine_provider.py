@@ -1,0 +1,49 @@
+"""A provider in front of a local engine: asked only while the engine is ready."""
+
+from trimtab.core.errors import UpstreamUnavailable
+from trimtab.gateway import Provider, UpstreamRequest, UpstreamResponse
+from trimtab.wiring.engine_board import EngineBoard
+
+
+class EngineProvider:
+    """Satisfies ``trimtab.gateway.Provider``; sends through another one.
+
+    Args:
+        inner: Speaks to the engine's address.
+        board: Says how the engine is.
+    """
+
+    is_recorded = False
+
+    def __init__(self, inner: Provider, board: EngineBoard) -> None:
+        self.name = inner.name
+        self.output_limit_field = inner.output_limit_field
+        self._inner = inner
+        self._board = board
+
+    def __repr__(self) -> str:
+        return f"EngineProvider({self._inner!r})"
+
+    def is_available(self, model: str) -> bool:
+        """Return whether the engine is ready and a call would be tried at once."""
+        entry = self._board.entries.get(self.name)
+        return entry is not None and entry.is_ready and self._inner.is_available(model)
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send as the inner provider does.
+
+        Raises:
+            UpstreamUnavailable: the engine is not ready; the message says why.
+        """
+        entry = self._board.entries.get(self.name)
+        if entry is None or not entry.is_ready:
+            state = "not running" if entry is None else entry.phase
+            reason = f": {entry.reason}" if entry is not None and entry.reason else "."
+            raise UpstreamUnavailable(
+                f"engine {self.name!r} is {state}{reason}", hint="`trimtab models engines` shows every engine."
+            )
+        return await self._inner.send(request)
+
+    async def aclose(self) -> None:
+        """Close idle connections."""
+        await self._inner.aclose()
