@@ -41,6 +41,25 @@ def test_init_writes_files_that_hold_together_and_never_the_key(cli: Cli, monkey
     assert "openai:gpt-5-mini" in cli("--config", "here/trimtab.yaml", "models", "list").out
 
 
+def test_init_serves_the_smallest_model_file_it_finds_and_lists_the_others(cli: Cli) -> None:
+    pytest.importorskip("gguf", reason="model files are read by the extra `serving`")
+    from tests.support.tiny_gguf import write_tiny_model
+
+    Path("models").mkdir()
+    write_tiny_model(Path("models/My Tiny.gguf"))
+    Path("models/larger.gguf").write_bytes(Path("models/My Tiny.gguf").read_bytes() + b"\0" * 64)
+
+    said = cli("init")
+
+    text = Path("trimtab.yaml").read_text()
+    (engine,) = yaml.safe_load(text)["engines"]
+    assert engine == {"name": "local", "kind": "llama_cpp", "path": "models/My Tiny.gguf", "model": "My-Tiny"}
+    assert "# - {name: local-2, kind: llama_cpp" in text
+    assert "found 2 GGUF files: models/My Tiny.gguf is served" in said.err
+    cli("policy", "test", "policy.yaml")
+    assert _verdicts(cli, "check", expect=0)["engine local"] == "ok"
+
+
 def test_init_replaces_nothing_unless_told(cli: Cli) -> None:
     Path("policy.yaml").write_text("policy: mine\n")
 

@@ -24,11 +24,14 @@ def run(
             raise ConfigurationError(f"{path} exists already.", hint="Use --force to replace it, or another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     found = detect(os.environ)
-    config.write_text(config_text(found, find_gguf(folder)))
+    gguf = [path.relative_to(folder) for path in find_gguf(folder)]
+    config.write_text(config_text(found, gguf))
     policy.write_text(starter_policy(pool_of(load_settings(config, environment={}))))
     for upstream in found:
         note(f"found {upstream.name}: {upstream.origin} ({counted(len(upstream.models), 'model')})")
-    if not found:
+    if gguf:
+        note(f"found {counted(len(gguf), 'GGUF file')}: {gguf[0]} is served")
+    if not found and not gguf:
         note("found nothing that could serve: the configuration has examples to uncomment")
     print_line(f"wrote {config} and {policy}")
     note("next: `trimtab check`, `trimtab serve`, `trimtab keys create NAME`")

@@ -5,6 +5,7 @@ Only loopback addresses are asked, each for at most half a second; a key is seen
 
 import http.client
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +88,10 @@ def detect(environment: Mapping[str, str], ports: Mapping[str, int] | None = Non
 
 
 def find_gguf(folder: Path) -> list[Path]:
-    """Return GGUF files in a folder and two levels below it; serving them needs a local server in front."""
+    """Return GGUF files in a folder and two levels below it, the smallest first."""
     patterns = ("*.gguf", "*/*.gguf", "*/*/*.gguf")
-    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+    found = [path for pattern in patterns for path in folder.glob(pattern)]
+    return sorted(found, key=lambda path: (path.stat().st_size, path))
 
 
 def _models_of(port: int) -> tuple[str, ...]:
@@ -109,7 +111,13 @@ def _models_of(port: int) -> tuple[str, ...]:
 
 
 def config_text(found: list[Found], gguf: list[Path]) -> str:
-    """Return a commented ``trimtab.yaml`` for what was found."""
+    """Return a commented ``trimtab.yaml`` for what was found.
+
+    Args:
+        found: Servers and keys.
+        gguf: Model files, relative to where the configuration will stand. The first is served, the others are listed:
+            how many fit into this machine's memory is not for us to guess.
+    """
     lines = [
         "# Trimtab: what may serve. What is allowed and preferred stands in policy.yaml.",
         "# Every setting with its default: docs/reference/settings.md. `trimtab check` tries this file.",
@@ -120,15 +128,31 @@ def config_text(found: list[Found], gguf: list[Path]) -> str:
         "control: {host: 127.0.0.1, port: 4181}",
         "",
     ]
-    lines += _provider_lines(found) if found else _EXAMPLE
     if gguf:
-        lines += ["", "# GGUF files seen here. Serve one with llama.cpp or Ollama, then add it above:"]
-        lines += [f"#   {path}" for path in gguf[:10]]
+        lines += _engine_lines(gguf)
+    if found or gguf:
+        lines += _provider_lines(found, gguf)
+    else:
+        lines += _EXAMPLE
     return "\n".join(lines) + "\n"
 
 
-def _provider_lines(found: list[Found]) -> list[str]:
-    lines = ["providers:"]
+def _engine_lines(gguf: list[Path]) -> list[str]:
+    lines = ["engines:                      # local model servers: started, watched and ended by `trimtab serve`"]
+    for number, path in enumerate(gguf[:10], start=1):
+        mark, name = ("  ", "local") if number == 1 else ("  # ", f"local-{number}")
+        entry = f"{{name: {name}, kind: llama_cpp, path: {json.dumps(str(path))}, model: {model_name(path)}}}"
+        lines.append(f"{mark}- {entry}")
+    return [*lines, ""]
+
+
+def model_name(path: Path) -> str:
+    """Return what a model file is called in the pool: its name, in characters that policies allow."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-.")[:64] or "model"
+
+
+def _provider_lines(found: list[Found], gguf: list[Path]) -> list[str]:
+    lines = ["providers:" if found else "providers: []"]
     for upstream in found:
         lines.append(f"  - name: {upstream.name}                 # {upstream.origin}")
         lines.append(f"    kind: {upstream.kind}")
@@ -136,6 +160,10 @@ def _provider_lines(found: list[Found]) -> list[str]:
         if upstream.api_key_env is not None:
             lines.append(f"    api_key_env: {upstream.api_key_env}   # the name, never the key")
     lines += ["", "models:", "  # boundary: inside means content sent there stays in your organisation's boundary."]
+    if gguf:
+        lines += ["  - provider: local", f"    model: {model_name(gguf[0])}"]
+        lines += ["    boundary: inside", "    capabilities: [chat, streaming, json_object, json_schema]"]
+        lines += ["    capability_rank: 0", _OWN_PRICE]
     for rank, (upstream, model) in enumerate((u, m) for u in found for m in u.models):
         is_local = upstream.boundary == "inside"
         lines.append(f"  - provider: {upstream.name}")
@@ -146,11 +174,11 @@ def _provider_lines(found: list[Found]) -> list[str]:
             f"    capability_rank: {rank + 1}          # higher is more capable; counts until quality is measured"
         )
         if is_local:
-            lines.append(
-                '    price: {input_usd_per_mtok: 0, output_usd_per_mtok: 0, source: "assumed: the machine is paid for"}'
-            )
+            lines.append(_OWN_PRICE)
     return lines
 
+
+_OWN_PRICE = '    price: {input_usd_per_mtok: 0, output_usd_per_mtok: 0, source: "assumed: the machine is paid for"}'
 
 _EXAMPLE = [
     "# Nothing was found: no key in the environment, no Ollama, vLLM or llama.cpp on its usual port.",
