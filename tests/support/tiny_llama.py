@@ -93,19 +93,20 @@ def save_model(
     import torch
     import transformers
 
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=n_vocabulary,
-        hidden_size=64,
-        intermediate_size=160,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        tie_word_embeddings=tied,
-        bos_token_id=0,
-        eos_token_id=3,
+    settings: dict[str, object] = {
+        "vocab_size": n_vocabulary,
+        "hidden_size": 64,
+        "intermediate_size": 160,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": tied,
+        "bos_token_id": 0,
+        "eos_token_id": 3,
         **more,
-    )
+    }
+    config = getattr(transformers, f"{kind}Config")(**settings)
     torch.manual_seed(seed)
     model = getattr(transformers, f"{kind}ForCausalLM")(config)
     with torch.no_grad():

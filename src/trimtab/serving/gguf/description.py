@@ -28,6 +28,7 @@ class GgufInfo:
     architecture: str
     """As llama.cpp names it."""
     n_parameters: int
+    """Of this file; a model in parts has more."""
     precision: str
     """Of most weights: ``f16``, ``q8_0``, ``q4_k_m``, …"""
     context_tokens: int | None
@@ -35,6 +36,8 @@ class GgufInfo:
     has_tokenizer: bool
     has_chat_template: bool
     size_bytes: int
+    n_parts: int
+    """Files that the model is split into."""
     origin_sha256: str | None
     """Identifies the trained weights; the same in every precision made of them."""
     parent_sha256: str | None
@@ -87,6 +90,7 @@ def read_gguf(path: Path) -> GgufInfo:
         has_tokenizer="tokenizer.ggml.tokens" in layout.metadata,
         has_chat_template=layout.text("tokenizer.chat_template") is not None,
         size_bytes=layout.size_bytes,
+        n_parts=layout.count("split.count") or 1,
         origin_sha256=layout.text(ORIGIN_KEY),
         parent_sha256=layout.text(PARENT_KEY),
         method=layout.text(METHOD_KEY),
@@ -149,23 +153,32 @@ def check_adapter(base: GgufInfo, adapter: AdapterInfo) -> None:
     Raises:
         ModelFileInvalid: it was made for another base; the message says what differs.
     """
-    if adapter.architecture != base.architecture:
-        raise _other_base(base, adapter, f"it is for {adapter.architecture}, the base is {base.architecture}")
-    for name, shape in adapter.targets.items():
-        if base.shapes.get(name) != shape:
-            raise _other_base(
-                base, adapter, f"it changes {name} of shape {shape}, the base has {base.shapes.get(name)}"
-            )
+    check_targets(base, adapter.path, adapter.architecture, adapter.targets)
     recorded = adapter.base_sha256
     if recorded is None or recorded in {base.origin_sha256, base.parent_sha256} or recorded == digest_of(base.path):
         return
     own = base.origin_sha256 or digest_of(base.path)
-    raise _other_base(base, adapter, f"it was made for the base {recorded[:12]}…, this one is {own[:12]}…")
+    raise _other_base(base, adapter.path, f"it was made for the base {recorded[:12]}…, this one is {own[:12]}…")
 
 
-def _other_base(base: GgufInfo, adapter: AdapterInfo, why: str) -> ModelFileInvalid:
+def check_targets(base: GgufInfo, adapter: Path, architecture: str, targets: Mapping[str, tuple[int, ...]]) -> None:
+    """Return when a base has the tensors that an adapter changes, in their shapes.
+
+    Raises:
+        ModelFileInvalid: it has not; the message names the first one.
+    """
+    if architecture != base.architecture:
+        raise _other_base(base, adapter, f"it is for {architecture}, the base is {base.architecture}")
+    for name, shape in targets.items():
+        if base.shapes.get(name) != shape:
+            raise _other_base(
+                base, adapter, f"it changes {name} of shape {shape}, the base has {base.shapes.get(name)}"
+            )
+
+
+def _other_base(base: GgufInfo, adapter: Path, why: str) -> ModelFileInvalid:
     return ModelFileInvalid(
-        f"Adapter {adapter.path} does not fit {base.path}: {why}.",
+        f"Adapter {adapter} does not fit {base.path}: {why}.",
         hint="Serve it with the base that it was trained on.",
     )
 

@@ -24,6 +24,7 @@ from trimtab.serving.gguf.writing import (
     PlannedTensor,
     Progress,
     encoded,
+    encoded_finite,
     flag,
     listed,
     real,
@@ -123,7 +124,7 @@ def _tensor(tensor: Tensor, name: str, shape: ModelShape, dtype: GgufType) -> Pl
 
     def make() -> "Raw":
         values = tensor.read()
-        return encoded(values if heads is None else interleave(values, heads), kind)
+        return encoded_finite(tensor.name, values if heads is None else interleave(values, heads), kind)
 
     return PlannedTensor(name=name, shape=tensor.shape, type=kind, make=make)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from trimtab.core.errors import ConfigurationError
+from trimtab.core.errors import ConfigurationError, ModelFileInvalid
 from trimtab.serving.gguf.layout import Entry, Kind, Scalar
 from trimtab.serving.gguf.precision import FLOATS, TENSOR_TYPES, TensorType
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.float32]
     Raw = npt.NDArray[np.uint8]
 
+MAX_HALF: Final = 65_504.0
+"""Largest number in 16 bits, which every block's scale is written in, too."""
 Progress = Callable[[int, int], None]
 """Called after each tensor with the bytes written so far and in all."""
 
@@ -78,6 +80,24 @@ def encoded(values: "Numbers", kind: TensorType) -> "Raw":
     return np.ascontiguousarray(blocks).view(np.uint8)
 
 
+def encoded_finite(name: str, values: "Numbers", kind: TensorType) -> "Raw":
+    """Return :func:`encoded` numbers, none of which is infinite or not a number.
+
+    Raises:
+        ModelFileInvalid: one is, or does not fit into 16 bits; a runtime would answer nonsense without a word.
+    """
+    import numpy as np
+
+    largest = float(np.max(np.abs(values), initial=0.0))  # NaN wins every comparison here
+    if not np.isfinite(largest):
+        raise ModelFileInvalid(f"{name} holds values that are no numbers or infinite.", hint="The training diverged.")
+    if kind.name != "bf16" and kind.name != "f32" and largest > MAX_HALF:
+        raise ModelFileInvalid(
+            f"{name} holds {largest:g}; {kind.name} ends at {MAX_HALF:g}.", hint="Export to bf16 or f32 instead."
+        )
+    return encoded(values, kind)
+
+
 def decoded(raw: "Raw", kind: TensorType) -> "Numbers":
     """Return the numbers in the bytes of a tensor, the last dimension counted in bytes before and in weights after."""
     import numpy as np
@@ -110,6 +130,13 @@ def write_gguf(
     progress: Progress | None = None,
 ) -> None:
     """Write a file; memory is bounded by the largest tensor.
+
+    Args:
+        target: Its name; a file that is there is replaced once the new one is whole.
+        architecture: llama.cpp's name.
+        metadata: In the order of the file.
+        tensors: In the order of the file.
+        progress: Called after each tensor.
 
     Raises:
         ConfigurationError: the disk has not enough room, asked before anything is written.
