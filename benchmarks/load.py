@@ -56,6 +56,8 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.lateness_ns: list[int] = []
         self.n_arrivals = 0
+        self.may_be_kept = True
+        """Whether another call may go on it: some servers close after each stream."""
         self._done: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,6 +68,7 @@ class Connection(asyncio.Protocol):
         """Send and wait for the whole answer; return its status."""
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
+        self.n_bytes = 0
         self._searched = 0
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -74,6 +77,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse, and read the stamps that came with these bytes."""
         now_ns = time.monotonic_ns()
+        self.n_bytes += len(data)
         self._parser.feed_data(data)
         n_before = len(self.lateness_ns)
         for match in _STAMP.finditer(self._body, self._searched):
@@ -83,8 +87,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the call under way as an error."""
+        self.may_be_kept = False
         if self._done is not None and not self._done.done():
             self._done.set_exception(ConnectionError("closed before the answer was whole"))
+
+    def close(self) -> None:
+        """Give it up."""
+        self._transport.close()
 
     def on_body(self, piece: bytes) -> None:
         """Collect."""
@@ -93,6 +102,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The answer is whole."""
         assert self._done is not None
+        self.may_be_kept = self._parser.should_keep_alive()
         self._done.set_result(self._parser.get_status_code())
 
 
@@ -146,15 +156,36 @@ class Load:
 
     async def _one(self, due_s: float) -> None:
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            status = await connection.call(self._request)
+            connection, status = await self._answered()
         except (OSError, httptools.HttpParserError) as exc:
             self._errors.append(f"{type(exc).__name__}: {exc}")
             return
-        self._idle.append(connection)
+        if connection.may_be_kept:
+            self._idle.append(connection)
+        else:
+            connection.close()
         if status != 200:
             self._errors.append(f"status {status}: {bytes(connection._body[:300])!r}")
         self._latencies_s.append(time.monotonic() - due_s)
+
+    async def _answered(self) -> tuple[Connection, int]:
+        """Ask on a kept connection; on a new one where the server closed that in silence, as llama.cpp does."""
+        kept = self._kept()
+        if kept is not None:
+            try:
+                return kept, await kept.call(self._request)
+            except ConnectionError:
+                if kept.n_bytes:
+                    raise
+        connection = await self._connect()
+        return connection, await connection.call(self._request)
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.may_be_kept:
+                return connection
+        return None
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()

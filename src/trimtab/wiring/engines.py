@@ -20,6 +20,9 @@ from trimtab.wiring.settings import Settings
 
 log = logging.getLogger("trimtab.wiring")
 
+_IDLE_S = 4.0
+"""Unused connections to an engine are closed after it: llama.cpp and vLLM close theirs after five seconds."""
+
 
 def board_of(settings: Settings) -> EngineBoard:
     """Return the board of the service that uses this data directory."""
@@ -47,6 +50,7 @@ def _provider(settings: Settings, name: str, board: EngineBoard, clock: Clock) -
         api_key_env=entry.api_key_env,
         api_key_file=board.key_file(name) if entry.has_key else None,
         body_fields=entry.body_fields,
+        idle_connection_s=_IDLE_S,
         max_connections=max(1, entry.max_connections // settings.workers),
     )
     return EngineProvider(build_provider(config, clock=clock), board)
