@@ -38,7 +38,7 @@ def check_files(config: EngineConfig) -> str:
 
     Raises:
         EngineError: the program that runs it is not installed.
-        ModelFileError: a file cannot be used.
+        ModelFileInvalid: a file cannot be used.
     """
     if config.kind == "llama_cpp":
         from trimtab.serving.llama_cpp import check_llama_cpp

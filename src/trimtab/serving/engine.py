@@ -1,6 +1,6 @@
 """What a local engine is to the rest of the house: something that starts, answers OpenAI's protocol, and ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,8 @@ class Endpoint:
     """OpenAI's paths follow it: ``http://127.0.0.1:40123/v1``."""
     api_key: str | None = field(default=None, repr=False)
     """Sent as a bearer token; an engine that Trimtab starts has one of its own, so that no other user can ask it."""
+    label: str = "engine"
+    """Begins messages about it, such as ``engine 'small'``."""
     max_connections: int = 120
     """Calls to send at a time, those included that wait in the engine; more wait before it."""
 
@@ -43,7 +45,10 @@ class EngineFacts:
     n_parameters: int | None = None
     size_bytes: int | None = None
     """Of the weights, as loaded."""
+    precision: str | None = None
+    """Of most weights, such as ``q8_0``."""
     version: str | None = None
+    """Of the engine's program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +136,13 @@ class Engine(Protocol):
         ...
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until nothing is under way; return whether that came in time."""
+        """Wait until nothing is under way; return whether that came in time.
+
+        An engine that was found running and does not say how busy it is returns at once: it runs on, so nothing that
+        is under way gets lost.
+        """
         ...
 
     async def stop(self) -> None:
         """End it and everything it started. Twice is once."""
         ...
-
-
-def adapter_names(adapters: Sequence[Adapter]) -> tuple[str, ...]:
-    """Return the names of adapters, in order."""
-    return tuple(adapter.name for adapter in adapters)

@@ -1,4 +1,4 @@
-"""The little HTTP that watching an engine takes: small requests to a known address, in a thread, always with a limit."""
+"""The little HTTP that watching an engine takes: small requests to a known address, in a thread, within a limit."""
 
 import asyncio
 import contextlib
@@ -58,16 +58,16 @@ async def ask(
     Raises:
         NoAnswer: no connection, no answer in time, an error status, or more than ``MAX_ANSWER_BYTES``.
     """
-    url, request = _request(endpoint, path, body, method)
+    request = _request(endpoint, path, body, method)
 
     def read() -> bytes:
         with _opener.open(request, timeout=timeout_s) as answer:
             raw: bytes = answer.read(MAX_ANSWER_BYTES + 1)
         return raw
 
-    raw = await _beside(lambda: _answer(url, read))
+    raw = await _beside(lambda: _answer(endpoint, request, read))
     if len(raw) > MAX_ANSWER_BYTES:
-        raise NoAnswer(f"{url} answered with more than {MAX_ANSWER_BYTES} bytes.")
+        raise NoAnswer(f"{endpoint.label}: {request.full_url} answered with more than {MAX_ANSWER_BYTES} bytes.")
     return raw
 
 
@@ -83,7 +83,7 @@ async def ask_json(
     try:
         return json.loads(raw)
     except ValueError as exc:
-        raise NoAnswer(f"{url_of(endpoint, path)} answered with something that is not JSON.") from exc
+        raise NoAnswer(f"{endpoint.label}: {url_of(endpoint, path)} answered with something that is not JSON.") from exc
 
 
 async def ask_lines(
@@ -101,7 +101,7 @@ async def ask_lines(
     Raises:
         NoAnswer: no connection, a silence, or an error status.
     """
-    url, request = _request(endpoint, path, body, None)
+    request = _request(endpoint, path, body, None)
     loop, given_up = asyncio.get_running_loop(), threading.Event()
 
     def read() -> None:
@@ -110,7 +110,7 @@ async def ask_lines(
                 loop.call_soon_threadsafe(on_line, line)
 
     try:
-        await _beside(lambda: _answer(url, read))
+        await _beside(lambda: _answer(endpoint, request, read))
     finally:
         given_up.set()
 
@@ -122,10 +122,12 @@ def url_of(endpoint: Endpoint, path: str) -> str:
 
 
 def prometheus_values(text: str) -> dict[str, float]:
-    """Return the samples of a Prometheus page, by name; samples with labels are added up, those without a number left out.
+    r"""Return the samples of a Prometheus page, by name.
+
+    Samples with labels are added up, those that are no finite number left out.
 
     Example:
-        >>> prometheus_values('# TYPE calls counter\\ncalls{model="a b"} 2\\ncalls{model="c"} 3 1700000000000\\nrate NaN')
+        >>> prometheus_values('# TYPE calls counter\ncalls{model="a b"} 2\ncalls{model="c"} 3 1700000000\nrate NaN')
         {'calls': 5.0}
     """
     values: dict[str, float] = {}
@@ -144,26 +146,26 @@ def prometheus_values(text: str) -> dict[str, float]:
 
 def _request(
     endpoint: Endpoint, path: str, body: Mapping[str, object] | None, method: str | None
-) -> tuple[str, urllib.request.Request]:
-    url = url_of(endpoint, path)
+) -> urllib.request.Request:
     headers = {"content-type": "application/json"}
     if endpoint.api_key is not None:
         headers["authorization"] = f"Bearer {endpoint.api_key}"
     sent = None if body is None else json.dumps(body).encode()
-    return url, urllib.request.Request(url, data=sent, headers=headers, method=method)
+    return urllib.request.Request(url_of(endpoint, path), data=sent, headers=headers, method=method)
 
 
-def _answer(url: str, read: Callable[[], T]) -> T:
+def _answer(endpoint: Endpoint, request: urllib.request.Request, read: Callable[[], T]) -> T:
     """Read; whatever fails on the way becomes :class:`NoAnswer`."""
+    where = f"{endpoint.label}: {request.full_url}"
     try:
         return read()
     except urllib.error.HTTPError as exc:
         said = ""
         with exc, contextlib.suppress(OSError, http.client.HTTPException):
             said = exc.read(400).decode("utf-8", "replace")
-        raise NoAnswer(f"{url} answered {exc.code}: {said}", status=exc.code) from exc
+        raise NoAnswer(f"{where} answered {exc.code}: {said}", status=exc.code) from exc
     except (OSError, http.client.HTTPException) as exc:
-        raise NoAnswer(f"{url} cannot be asked: {getattr(exc, 'reason', exc)}.") from exc
+        raise NoAnswer(f"{where} cannot be asked: {getattr(exc, 'reason', exc)}.") from exc
 
 
 async def _beside(work: Callable[[], T]) -> T:

@@ -18,7 +18,6 @@ def main(command: list[str]) -> int:
     threading.Thread(target=_end_with_input, args=(child,), daemon=True).start()
     code = child.wait()
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
         os.kill(os.getpid(), -code)
     return code
 

@@ -1,21 +1,22 @@
 """llama.cpp through the prebuilt ``xllamacpp`` wheel: one process of ours for one GGUF file and its adapters."""
 
 import asyncio
+import importlib.metadata
 import importlib.util
 import secrets
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from trimtab.core.errors import EngineError
+from trimtab.core.errors import EngineError, ModelFileInvalid
 from trimtab.serving.config import EngineConfig
 from trimtab.serving.engine import Adapter, Endpoint, EngineFacts, EngineLoad
 from trimtab.serving.gguf import GgufInfo, check_adapter, check_servable, read_adapter, read_gguf
-from trimtab.serving.http import NoAnswer, ask, ask_json, prometheus_values
+from trimtab.serving.http import NoAnswer, ask, ask_json
 from trimtab.serving.llama_cpp_host import HostAdapter, HostAnswer, HostSpec
-from trimtab.serving.process import ChildProcess, python_module, resident_bytes
+from trimtab.serving.metrics import read_load, wait_idle
+from trimtab.serving.process import ChildProcess, free_port, python_module, resident_bytes
 
 HTTP_THREADS = 128
 """Calls that llama.cpp holds open at a time, those that wait for a slot included; each has a thread, which is cheap."""
@@ -23,7 +24,6 @@ KEPT_FREE = 8
 """Of these: for health checks and metrics, which must pass while calls wait."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Most that one call gets where nothing else was said: a cache for all that a large model could read fills memory."""
-_DRAIN_POLL_S = 0.05
 
 
 class LlamaCppEngine:
@@ -43,17 +43,22 @@ class LlamaCppEngine:
         self._config = config
         self._path = config.path
         self._label = f"engine {config.name!r}"
-        self._port = _free_port()
+        self._port = free_port()
         self._endpoint = Endpoint(
             base_url=f"http://127.0.0.1:{self._port}/v1",
             api_key=secrets.token_urlsafe(24),
+            label=self._label,
             max_connections=HTTP_THREADS - KEPT_FREE,
         )
         self._adapters = tuple(Adapter(name=each.name, path=each.path) for each in config.adapters)
         self._child = ChildProcess(
-            self._label, python_module("trimtab.serving.llama_cpp_host"), log=logs / f"engine-{config.name}.log"
+            self._label,
+            python_module("trimtab.serving.llama_cpp_host"),
+            log=logs / f"engine-{config.name}.log",
+            speaks=True,
         )
         self._info: GgufInfo | None = None
+        self._has_answered = False
 
     def __repr__(self) -> str:
         return f"LlamaCppEngine({self.name!r}, {str(self._path)!r})"
@@ -77,10 +82,13 @@ class LlamaCppEngine:
         """Check the files and start the process.
 
         Raises:
-            EngineError: xllamacpp is not installed, or the program cannot be started.
-            ModelFileError: the model or an adapter cannot be used.
+            EngineError: xllamacpp is not installed, a file cannot be read, or the program cannot be started.
+            ModelFileInvalid: the model or an adapter cannot be used.
         """
+        if self.pid is not None:
+            return
         self._info = await asyncio.to_thread(_checked, self._config)
+        self._has_answered = False
         await self._child.start(msgspec.json.encode(self._spec(self._info)) + b"\n")
 
     async def wait_ready(self, timeout_s: float) -> EngineFacts:
@@ -117,19 +125,7 @@ class LlamaCppEngine:
 
     async def load(self) -> EngineLoad:
         """Read its metrics."""
-        values = prometheus_values((await ask(self._endpoint, "/metrics")).decode("utf-8", "replace"))
-
-        def count(name: str) -> int | None:
-            value = values.get(f"llamacpp:{name}")
-            return None if value is None else int(value)
-
-        return EngineLoad(
-            n_running=count("requests_processing"),
-            n_waiting=count("requests_deferred"),
-            input_tokens=count("prompt_tokens_total"),
-            output_tokens=count("tokens_predicted_total"),
-            memory_bytes=resident_bytes(self.pid),
-        )
+        return await read_load(self._endpoint, memory_bytes=resident_bytes(self.pid))
 
     async def add_adapter(self, adapter: Adapter) -> None:
         """Refuse: llama.cpp takes adapters when it starts."""
@@ -157,22 +153,16 @@ class LlamaCppEngine:
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until no call is under way."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    busy = await self.load()
-                    if not (busy.n_running or busy.n_waiting):
-                        return True
-                    await asyncio.sleep(_DRAIN_POLL_S)
-        except (TimeoutError, EngineError):
-            return False
+        return await wait_idle(self.load, timeout_s)
 
     async def stop(self) -> None:
         """End the process."""
         await self._child.stop()
 
     async def _answered(self) -> None:
-        """Wait for the host's one line."""
+        """Wait for the host's one line, which comes once."""
+        if self._has_answered:
+            return
         line = await self._child.first_line()
         if not line:
             ended = await self._child.wait_ended()
@@ -182,20 +172,25 @@ class LlamaCppEngine:
             )
         answer = msgspec.json.decode(line, type=HostAnswer)
         if answer.problem:
-            raise EngineError(f"{self._label}: {self._path} was refused: {answer.problem}. {self._child.tail()}".rstrip())
+            raise EngineError(
+                f"{self._label}: {self._path} was refused: {answer.problem}. {self._child.tail()}".rstrip(),
+                hint=f"More stands in {self._child.log}.",
+            )
+        self._has_answered = True
 
     async def _facts(self) -> EngineFacts:
         assert self._info is not None
-        row = (await ask_json(self._endpoint, "models"))["data"][0]["meta"]
+        meta = (await ask_json(self._endpoint, "models"))["data"][0]["meta"]
         chat = {"embeddings"} if self._config.embeddings else {"chat", "streaming", "json_object", "json_schema"}
         return EngineFacts(
             models=self.models,
             capabilities=frozenset(chat),  # type: ignore[arg-type]  # names of Capability, all
             context_tokens=self._context_tokens(self._info),
             slots=self._config.slots,
-            n_parameters=row.get("n_params"),
-            size_bytes=row.get("size"),
-            version=self._info.precision,
+            n_parameters=meta.get("n_params"),
+            size_bytes=meta.get("size"),
+            precision=self._info.precision,
+            version=f"xllamacpp {importlib.metadata.version('xllamacpp')}",
         )
 
     def _context_tokens(self, info: GgufInfo) -> int:
@@ -226,8 +221,8 @@ def check_llama_cpp(config: EngineConfig) -> str:
     """Look at the files of an engine; return what they hold, for people.
 
     Raises:
-        EngineError: xllamacpp is not installed.
-        ModelFileError: the model or an adapter cannot be used.
+        EngineError: xllamacpp is not installed, or a file cannot be read.
+        ModelFileInvalid: the model or an adapter cannot be used.
     """
     info = _checked(config)
     adapters = f", {len(config.adapters)} adapters" if config.adapters else ""
@@ -245,17 +240,11 @@ def _checked(config: EngineConfig) -> GgufInfo:
         check_servable(info)
         for adapter in config.adapters:
             check_adapter(info, read_adapter(adapter.path))
+    except ModelFileInvalid as exc:
+        raise ModelFileInvalid(f"engine {config.name!r}: {exc.message}", hint=exc.hint) from exc
     except OSError as exc:
         raise EngineError(
-            f"engine {config.name!r}: {exc.filename} cannot be read: {exc.strerror}.",
+            f"engine {config.name!r}: {exc.filename or config.path} cannot be read: {exc.strerror}.",
             hint="Paths of the configuration are relative to its folder.",
         ) from exc
     return info
-
-
-def _free_port() -> int:
-    try:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            return int(free.getsockname()[1])
-    except OSError as exc:
-        raise EngineError(f"No free port on loopback for an engine: {exc.strerror}.") from exc

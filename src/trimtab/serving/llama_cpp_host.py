@@ -7,6 +7,7 @@ gateway's.
 
 import os
 import sys
+from typing import BinaryIO
 
 import msgspec
 
@@ -48,17 +49,19 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def main() -> int:
     """Serve until standard input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what native code prints goes to the log, and never between us and whoever waits for our line
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=HostSpec)
     _limit_memory(spec.max_memory_mb)
     try:
         import xllamacpp
     except ImportError as exc:
-        return _refuse(f"the package xllamacpp cannot be loaded: {exc}")
+        return _refuse(answers, f"the package xllamacpp cannot be loaded: {exc}")
     try:
         server = xllamacpp.Server(_params(spec))
     except (RuntimeError, ValueError, MemoryError, OSError) as exc:
-        return _refuse(str(exc) or type(exc).__name__)
-    _say(HostAnswer(address=server.listening_address))
+        return _refuse(answers, str(exc) or type(exc).__name__)
+    _say(answers, HostAnswer(address=server.listening_address))
     while os.read(0, 4096):  # whoever holds the other end is gone when this ends
         pass
     del server  # cancels what is under way
@@ -112,14 +115,14 @@ def _limit_memory(max_memory_mb: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # private memory; mapped weights are not counted
 
 
-def _refuse(problem: str) -> int:
-    _say(HostAnswer(problem=problem))
+def _refuse(answers: BinaryIO, problem: str) -> int:
+    _say(answers, HostAnswer(problem=problem))
     return EXIT_REFUSED
 
 
-def _say(answer: HostAnswer) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
+def _say(answers: BinaryIO, answer: HostAnswer) -> None:
+    with answers:
+        answers.write(msgspec.json.encode(answer) + b"\n")
 
 
 if __name__ == "__main__":

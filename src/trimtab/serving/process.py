@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ class ChildProcess:
     ) -> None:
         self.label = label
         self._command = list(command)
-        self._log = log
+        self.log = log
         self._speaks = speaks
         self._environment = {**os.environ, **(environment or {})}
         self._child: asyncio.subprocess.Process | None = None
@@ -63,7 +64,7 @@ class ChildProcess:
             return
         self._make_room()
         try:
-            with self._log.open("ab") as log:
+            with self.log.open("ab") as log:
                 self._child = await asyncio.create_subprocess_exec(
                     *self._command,
                     stdin=subprocess.PIPE,
@@ -120,8 +121,8 @@ class ChildProcess:
     def tail(self) -> str:
         """Return the last lines of its log, for people; empty where there are none."""
         try:
-            with self._log.open("rb") as file:
-                file.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
@@ -134,12 +135,12 @@ class ChildProcess:
 
     def _make_room(self) -> None:
         try:
-            self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if self._log.exists() and self._log.stat().st_size > LOG_CAP_BYTES:
-                self._log.replace(self._log.with_suffix(".log.1"))
+            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.log.exists() and self.log.stat().st_size > LOG_CAP_BYTES:
+                self.log.replace(self.log.with_suffix(".log.1"))
         except OSError as exc:
             raise EngineError(
-                f"{self.label}: its log {self._log} cannot be written: {exc.strerror}.",
+                f"{self.label}: its log {self.log} cannot be written: {exc.strerror}.",
                 hint="Look at the permissions of the data directory, and at the space on its disk.",
             ) from exc
 
@@ -163,6 +164,19 @@ def _pages_in_group(folder: Path, group: int) -> int:
         return int(fields[21]) if int(fields[2]) == group else 0
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now.
+
+    Raises:
+        EngineError: there is none.
+    """
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return int(free.getsockname()[1])
+    except OSError as exc:
+        raise EngineError(f"No free port on loopback for an engine: {exc.strerror}.") from exc
 
 
 def python_module(module: str) -> list[str]:

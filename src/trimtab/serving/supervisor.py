@@ -1,12 +1,11 @@
 """Keeps engines alive: starts them, watches their health, starts those that ended again, tells what happened."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from trimtab.core.errors import TrimtabError
 from trimtab.serving.engine import Engine, EngineFacts
@@ -16,7 +15,7 @@ log = logging.getLogger("trimtab.serving")
 RESTART_BACKOFF_S = (0.1, 0.5, 2.0, 10.0, 30.0)
 """Wait before an engine that keeps ending is started again; the last one repeats."""
 STABLE_S = 60.0
-"""An engine that lived this long counts as healthy, and the back-off starts over."""
+"""An engine that was ready this long counts as healthy, and the back-off starts over."""
 HEALTH_S = 5.0
 """How often a ready engine is asked whether it still answers."""
 MAX_SILENCES = 3
@@ -35,6 +34,13 @@ class EngineState:
     n_restarts: int = 0
     facts: EngineFacts | None = None
     """What it said of itself when it was last ready."""
+
+
+class _Life(NamedTuple):
+    reason: str
+    """Why it ended, for people."""
+    ready_s: float
+    """How long it was ready; loading does not count, since a load may last minutes and fail each time."""
 
 
 OnChange = Callable[[str, EngineState], None]
@@ -81,37 +87,38 @@ class Supervisor:
     async def _end(self, engine: Engine, drain_s: float) -> None:
         if self.states[engine.name].phase == "ready":
             await engine.drain(drain_s)
-        await engine.stop()
+        await self._halt(engine)
         self._set(engine, phase="stopped")
 
     async def _keep(self, engine: Engine) -> None:
         """Start ``engine``, and again whenever it ends."""
         failures = 0
         while True:
-            started_s = time.monotonic()
-            reason = await self._live(engine)
-            failures = 0 if time.monotonic() - started_s > STABLE_S else failures + 1
-            wait_s = RESTART_BACKOFF_S[min(failures, len(RESTART_BACKOFF_S)) - 1] if failures else RESTART_BACKOFF_S[0]
+            reason, ready_s = await self._live(engine)
+            failures = 1 if ready_s > STABLE_S else failures + 1
+            wait_s = RESTART_BACKOFF_S[min(failures, len(RESTART_BACKOFF_S)) - 1]
             log.error("engine %s is down: %s It starts again in %.1f s.", engine.name, reason, wait_s)
             self._set(engine, phase="down", reason=reason)
-            with contextlib.suppress(TrimtabError):
-                await engine.stop()
+            await self._halt(engine)
             await asyncio.sleep(wait_s)
             self._set(engine, phase="starting", reason=reason, n_restarts=self.states[engine.name].n_restarts + 1)
 
-    async def _live(self, engine: Engine) -> str:
-        """Start it and return why it is not alive any more."""
+    async def _live(self, engine: Engine) -> _Life:
+        """Start it; return why it is not alive any more."""
+        ready_at_s: float | None = None
         try:
             await engine.start()
             facts = await engine.wait_ready(self._timeouts_s.get(engine.name, self._default_timeout_s))
+            ready_at_s = time.monotonic()
+            log.info("engine %s is ready at %s", engine.name, engine.endpoint.base_url)
+            self._set(engine, phase="ready", facts=facts)
+            reason = await self._ended(engine)
         except TrimtabError as exc:
-            return exc.message if exc.hint is None else f"{exc.message} {exc.hint}"
+            reason = exc.message if exc.hint is None else f"{exc.message} {exc.hint}"
         except Exception as exc:  # the engine's boundary: a bug in one adapter must not take the others down
-            log.exception("engine %s could not be started", engine.name)
-            return f"{type(exc).__name__} while it started."
-        log.info("engine %s is ready at %s", engine.name, engine.endpoint.base_url)
-        self._set(engine, phase="ready", facts=facts)
-        return await self._ended(engine)
+            log.exception("engine %s failed in a way that its adapter did not expect", engine.name)
+            reason = f"{type(exc).__name__}, which its adapter did not expect."
+        return _Life(reason, 0.0 if ready_at_s is None else time.monotonic() - ready_at_s)
 
     async def _ended(self, engine: Engine) -> str:
         """Wait until it ends by itself or falls silent; return which."""
@@ -125,12 +132,21 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(ended, silent, return_exceptions=True)
 
+    async def _halt(self, engine: Engine) -> None:
+        try:
+            await engine.stop()
+        except Exception:  # the engine's boundary, as above
+            log.exception("engine %s could not be stopped", engine.name)
+
     def _set(self, engine: Engine, **changes: object) -> None:
         before = self.states[engine.name]
         state = replace(before, **{"reason": "", **changes})  # type: ignore[arg-type]  # fields of EngineState, all
         if state != before:
             self.states[engine.name] = state
-            self._on_change(engine.name, state)
+            try:
+                self._on_change(engine.name, state)
+            except Exception:  # whoever is told must not end who watches
+                log.exception("the new state of engine %s, %s, was not taken note of", engine.name, state.phase)
 
 
 async def _fallen_silent(engine: Engine) -> str:
