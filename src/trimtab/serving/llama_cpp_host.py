@@ -48,7 +48,7 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def main() -> int:
-    """Serve until standard input ends."""
+    """Serve until standard input ends; return only when there is nothing to serve."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what native code prints goes to the log, and never between us and whoever waits for our line
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=HostSpec)
@@ -64,8 +64,7 @@ def main() -> int:
     _say(answers, HostAnswer(address=server.listening_address))
     while os.read(0, 4096):  # whoever holds the other end is gone when this ends
         pass
-    del server  # cancels what is under way
-    return 0
+    os._exit(0)  # llama.cpp's own end waits for clients that still read, for as long as they like
 
 
 def _params(spec: HostSpec) -> "object":

@@ -1,0 +1,181 @@
+"""One suite on every engine: llama.cpp, an OpenAI-compatible server found running, Ollama, vLLM."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.engine_suite import READY_S, Case, EngineSuite
+from tests.support.fake_ollama import FakeOllama
+from tests.support.fake_vllm import COMMAND
+from tests.support.tiny_gguf import write_tiny_adapter, write_tiny_model
+
+from trimtab.serving import EngineConfig, build_engine
+
+pytest.importorskip("xllamacpp", reason="llama.cpp is the extra `serving`")
+
+KEY_ENV = "TRIMTAB_TEST_ENGINE_KEY"
+CONTEXT_TOKENS = 4096
+LLAMA_LONG = {"max_tokens": 1000, "ignore_eos": True}
+"""A tiny model writes some thousand tokens a second."""
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny base, two adapters for it, and the same as vLLM has them (which no fake reads)."""
+    folder = tmp_path_factory.mktemp("models")
+    write_tiny_model(folder / "tiny.gguf", context_tokens=CONTEXT_TOKENS)
+    (folder / "weights").mkdir()
+    (folder / "weights" / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    for seed, name in enumerate(("notes", "mail", "spare"), start=1):
+        write_tiny_adapter(folder / f"{name}.gguf", seed=seed)
+        (folder / name).mkdir()
+        (folder / name / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8 * seed}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama_server(files: Path) -> Iterator[str]:
+    """llama.cpp's server as a process that no engine started; the address of its ``/v1``."""
+    spec: dict[str, Any] = {
+        "path": str(files / "tiny.gguf"),
+        "name": "tiny",
+        "port": 0,
+        "api_key": "server-key",
+        "slots": 2,
+        "context_tokens": CONTEXT_TOKENS,
+        "threads": 1,
+        "gpu_layers": None,
+        "embeddings": False,
+        "adapters": [],
+        "http_threads": 64,
+        "max_memory_mb": None,
+    }
+    command = [sys.executable, "-m", "trimtab.serving.llama_cpp_host"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(spec).encode() + b"\n")
+        server.stdin.flush()
+        yield json.loads(server.stdout.readline())["address"] + "/v1"
+        server.stdin.close()
+        assert server.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def ollama() -> Iterator[FakeOllama]:
+    with FakeOllama("qwen3:0.6b") as fake:
+        yield fake
+
+
+def _llama_cpp(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
+    adapters = [{"name": name, "path": files / f"{name}.gguf"} for name in ("notes", "mail")]
+    config = EngineConfig.model_validate(
+        {"name": "tiny-llama", "kind": "llama_cpp", "path": files / "tiny.gguf", "slots": 2, "threads": 1}
+        | {"adapters": adapters}
+    )
+    return Case(
+        engine=build_engine(config, logs=logs),
+        config=config,
+        logs=logs,
+        model="tiny",
+        adapters=("notes", "mail"),
+        context_tokens=CONTEXT_TOKENS,
+        slots=2,
+        long=LLAMA_LONG,
+    )
+
+
+def _openai(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
+    base_url = request.getfixturevalue("llama_server")
+    request.getfixturevalue("monkeypatch").setenv(KEY_ENV, "server-key")
+    config = EngineConfig(name="found", kind="openai", base_url=base_url, api_key_env=KEY_ENV)
+    return Case(
+        engine=build_engine(config, logs=logs),
+        config=config,
+        logs=logs,
+        model="tiny",
+        is_started_here=False,
+        context_tokens=CONTEXT_TOKENS,
+        slots=2,
+        long=LLAMA_LONG,
+    )
+
+
+def _ollama(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
+    fake: FakeOllama = request.getfixturevalue("ollama")
+    config = EngineConfig(name="ollama", kind="ollama", base_url=fake.base_url, model="qwen3:0.6b")
+    return Case(
+        engine=build_engine(config, logs=logs),
+        config=config,
+        logs=logs,
+        model="qwen3:0.6b",
+        is_started_here=False,
+        has_key=False,
+        counts_load=False,
+        context_tokens=4096,
+    )
+
+
+def _vllm(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
+    adapters = [{"name": name, "path": files / name} for name in ("notes", "mail")]
+    config = EngineConfig.model_validate(
+        {"name": "big", "kind": "vllm", "path": files / "weights", "model": "base", "slots": 4, "command": COMMAND}
+        | {"context_tokens": 1024, "adapters": adapters}
+    )
+    return Case(
+        engine=build_engine(config, logs=logs),
+        config=config,
+        logs=logs,
+        model="base",
+        adapters=("notes", "mail"),
+        spare_adapter=files / "mail",
+        context_tokens=1024,
+        slots=4,
+    )
+
+
+_CASES: dict[str, Callable[[pytest.FixtureRequest, Path, Path], Case]] = {
+    "llama_cpp": _llama_cpp,
+    "openai": _openai,
+    "ollama": _ollama,
+    "vllm": _vllm,
+}
+
+
+class TestEngines(EngineSuite):
+    @pytest.fixture(params=list(_CASES))
+    async def case(self, request: pytest.FixtureRequest, files: Path, tmp_path: Path) -> AsyncIterator[Case]:
+        made = _CASES[request.param](request, files, tmp_path)
+        yield made
+        await made.engine.stop()
+
+    @pytest.fixture
+    async def ready(self, case: Case) -> Case:
+        await case.engine.start()
+        await case.engine.wait_ready(READY_S)
+        return case
+
+
+_REASON = "{0} is not on the PATH; its stand-in passes the same suite"
+
+
+@pytest.mark.skipif(shutil.which("ollama") is None, reason=_REASON.format("ollama"))
+async def test_the_real_ollama_names_its_models(tmp_path: Path) -> None:
+    config = EngineConfig(name="real", kind="ollama", base_url="http://127.0.0.1:11434/v1", model="none:such")
+    with pytest.raises(Exception, match=r"ollama pull none:such|not ready after"):
+        await build_engine(config, logs=tmp_path).wait_ready(5)
+
+
+@pytest.mark.skipif(shutil.which("vllm") is None, reason=_REASON.format("vllm"))
+def test_the_real_vllm_knows_every_argument_that_it_is_given() -> None:
+    shown = subprocess.run(["vllm", "serve", "--help=all"], capture_output=True, text=True, timeout=120, check=True)
+    for argument in (
+        *("--host", "--port", "--served-model-name", "--max-num-seqs", "--max-model-len", "--uvicorn-log-level"),
+        *("--enable-lora", "--max-loras", "--max-lora-rank", "--lora-modules"),
+    ):
+        assert argument in shown.stdout
