@@ -161,7 +161,8 @@ class _Reader:
         n_items = self._number()
         if kind is Kind.STRING:
             self._fits(n_items, 8, "strings")
-            return tuple(self._string() for _ in range(n_items))
+            # Tokens may be parts of characters; they are copied as they are.
+            return tuple(self._bytes().decode("utf-8", "surrogateescape") for _ in range(n_items))
         code = _PACKED[kind]
         width = struct.calcsize(f"<{code}")
         self._fits(n_items, width, "numbers")
@@ -182,9 +183,15 @@ class _Reader:
             raise self._damaged(f"metadata of type {number}, which does not exist") from None
 
     def _string(self) -> str:
+        try:
+            return self._bytes().decode()
+        except UnicodeDecodeError:
+            raise self._damaged("a text is not UTF-8") from None
+
+    def _bytes(self) -> bytes:
         n_bytes = self._number()
         self._fits(n_bytes, 1, "bytes of text")
-        return self._take(n_bytes).decode("utf-8", "surrogateescape")
+        return self._take(n_bytes)
 
     def _number(self) -> int:
         value: int = struct.unpack("<Q", self._take(8))[0]

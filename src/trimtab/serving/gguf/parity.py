@@ -133,7 +133,11 @@ def _hf_logprobs(model: "torch.nn.Module", ids: Sequence[int]) -> "Logprobs":
 
 
 def compare_logits(
-    reference: Reference, files: Mapping[str, Path], *, adapters: Mapping[str, Path] | None = None
+    reference: Reference,
+    files: Mapping[str, Path],
+    *,
+    adapters: Mapping[str, Path] | None = None,
+    threads: int | None = None,
 ) -> tuple[ParityRow, ...]:
     """Ask llama.cpp about a reference's texts with each file, and measure the differences.
 
@@ -144,18 +148,21 @@ def compare_logits(
         reference: Of :func:`reference_of`, with the same adapter where one is used.
         files: Model files by the name of their row.
         adapters: Adapter files by the name of the row that they belong to.
+        threads: Processor threads; left out, llama.cpp decides.
 
     Raises:
         ModelFileInvalid: a file cannot be served, or an adapter does not fit it.
         EngineError: llama.cpp failed.
     """
-    return tuple(_row(name, path, (adapters or {}).get(name), reference) for name, path in files.items())
+    over = adapters or {}
+    return tuple(_row(name, path, over.get(name), reference, threads) for name, path in files.items())
 
 
-def _row(name: str, path: Path, adapter: Path | None, reference: Reference) -> ParityRow:
+def _row(name: str, path: Path, adapter: Path | None, reference: Reference, threads: int | None) -> ParityRow:
     import numpy as np
 
-    with load(path, adapter=adapter, context_tokens=max(map(len, reference.tokens))) as runtime:
+    context = max(map(len, reference.tokens))
+    with load(path, adapter=adapter, context_tokens=context, threads=threads) as runtime:
         own_tokens = [tuple(runtime.tokens_of(text)) for text in reference.texts]
         found = np.concatenate([_gguf_logprobs(runtime, ids) for ids in reference.tokens])
     wanted = np.concatenate(reference.logprobs)[:, : found.shape[1]]
@@ -181,13 +188,16 @@ def _gguf_logprobs(runtime: LlamaCpp, ids: Sequence[int]) -> "Logprobs":
     return np.stack([runtime.next_logprobs(ids[:count]) for count in range(1, len(ids))])
 
 
-def perplexity_of(path: Path, texts: Sequence[str], *, adapter: Path | None = None) -> Perplexity:
+def perplexity_of(
+    path: Path, texts: Sequence[str], *, adapter: Path | None = None, threads: int | None = None
+) -> Perplexity:
     """Measure how well a model file predicts texts, with llama.cpp.
 
     Args:
         path: The model.
         texts: Each of at least two tokens by the model's own tokenizer.
         adapter: A LoRA adapter made for it.
+        threads: Processor threads; left out, llama.cpp decides.
 
     Raises:
         InvalidRequest: a text is shorter, or all of them are longer than the model's context.
@@ -197,7 +207,7 @@ def perplexity_of(path: Path, texts: Sequence[str], *, adapter: Path | None = No
     longest = max((len(text.encode()) for text in texts), default=0) + 2  # a token is at least a byte
     context = min(longest, read_gguf(path).context_tokens or longest)
     logprobs = []
-    with load(path, adapter=adapter, context_tokens=context) as runtime:
+    with load(path, adapter=adapter, context_tokens=context, threads=threads) as runtime:
         for text in texts:
             ids = _long_enough(text, runtime.tokens_of(text))
             logprobs += [runtime.logprob_of(ids[count], ids[:count]) for count in range(1, min(len(ids), context))]

@@ -116,5 +116,5 @@ def _described(steps: Sequence[Step]) -> str:
 
 def _named(step: Step) -> str:
     if step.pattern is not None:
-        return f"{step.type} {step.pattern.regex or step.pattern.text!r} ({step.behavior})"
+        return f"{step.type} {step.pattern.regex or repr(step.pattern.text)} ({step.behavior})"
     return f"{step.type} with a leading space" if step.add_prefix_space else step.type

@@ -167,7 +167,7 @@ def _opened(
     for key, entry in metadata.items():
         if key != "general.architecture" and entry.value != ():
             items = None if entry.item_kind is None else GGUFValueType(entry.item_kind)
-            writer.add_key_value(key, entry.value, GGUFValueType(entry.kind), items)
+            writer.add_key_value(key, _as_written(entry), GGUFValueType(entry.kind), items)
     for tensor in tensors:
         kind = GGMLQuantizationType(tensor.type.number)
         # Any 16-bit type says "these are weights, not bytes": the shape is then taken as it is.
@@ -176,6 +176,12 @@ def _opened(
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     return writer
+
+
+def _as_written(entry: Entry) -> "Scalar | tuple[Scalar | bytes, ...]":
+    if not isinstance(entry.value, tuple):
+        return entry.value
+    return tuple(one.encode("utf-8", "surrogateescape") if isinstance(one, str) else one for one in entry.value)
 
 
 @contextmanager
