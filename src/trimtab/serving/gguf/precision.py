@@ -60,6 +60,7 @@ TENSOR_TYPES: Final = {
         (35, "tq2_0", 256, 66),
         (39, "mxfp4", 32, 17),
         (40, "nvfp4", 64, 36),
+        (41, "q1_0", 128, 18),
     )
 }
 TYPE_NAMED: Final = {kind.name: kind for kind in TENSOR_TYPES.values()}
@@ -98,5 +99,7 @@ FILE_TYPES: Final = {
     36: "tq1_0",
     37: "tq2_0",
     38: "mxfp4_moe",
+    39: "nvfp4",
+    40: "q1_0",
 }
 FILE_TYPE_NUMBER: Final = {name: number for number, name in FILE_TYPES.items()}

@@ -43,6 +43,9 @@ class _Added(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     content: str
     special: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    single_word: bool = False
 
 
 class _Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +256,9 @@ def _notes(tokenizer: _Tokenizer, takes_whole_words: bool) -> Iterator[str]:
         yield "The tokenizer composes characters (NFC) and llama.cpp does not: decomposed text gets other tokens."
     if tokenizer.model.ignore_merges is not takes_whole_words:
         yield "The tokenizer and llama.cpp differ in whether a word that is a token is taken whole."
+    odd = [added.content for added in tokenizer.added_tokens if added.lstrip or added.rstrip or added.single_word]
+    if odd:
+        yield f"The tokenizer minds the spaces around {len(odd)} tokens, such as {odd[0]}, and llama.cpp does not."
     if _lacks_bytes(tokenizer):
         yield "The vocabulary lacks some single bytes; text with them loses these bytes, here as in the tokenizer."
 

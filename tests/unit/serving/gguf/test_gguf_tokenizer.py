@@ -120,6 +120,13 @@ def test_composed_characters_are_noted(tmp_path: Path) -> None:
     assert "NFC" in read(tmp_path).notes[0]
 
 
+def test_tokens_that_mind_spaces_are_noted(tmp_path: Path) -> None:
+    added = [{"id": 258, "content": "<|end|>", "special": True, "rstrip": True}]
+    save_plain(tmp_path, tokenizer={"added_tokens": added})
+
+    assert "spaces around 1 tokens, such as <|end|>" in read(tmp_path).notes[0]
+
+
 MODEL = tokenizer_json()["model"]
 
 
