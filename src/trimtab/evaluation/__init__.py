@@ -1,0 +1,41 @@
+"""Suites, runs, comparisons and gates: what a model can do, measured on fixed cases, against another one.
+
+``run_suite`` asks a model every case of a ``Suite``; ``compare_runs`` pairs two runs case by case; ``gate`` answers
+whether the candidate may serve in the baseline's place; ``gap_to_frontier`` says what is still missing.
+"""
+
+from trimtab.evaluation.comparing import Comparison, PairedResult, RunLabel, compare_runs
+from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
+from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
+from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
+from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Scorer
+from trimtab.evaluation.suite import Case, Message, Suite, user_prompt
+from trimtab.evaluation.suite_file import load_suite, save_suite
+
+__all__ = [
+    "EXACT_MATCH",
+    "NORMALISED_MATCH",
+    "SCORERS",
+    "Answer",
+    "Ask",
+    "Case",
+    "CaseResult",
+    "Comparison",
+    "FrontierGap",
+    "GateOutcome",
+    "GateVerdict",
+    "Message",
+    "PairedResult",
+    "Run",
+    "RunLabel",
+    "Scorer",
+    "StratumVerdict",
+    "Suite",
+    "compare_runs",
+    "gap_to_frontier",
+    "gate",
+    "load_suite",
+    "run_suite",
+    "save_suite",
+    "user_prompt",
+]

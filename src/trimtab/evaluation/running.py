@@ -1,0 +1,144 @@
+"""Runs: a model asked every case of a suite, with what it answered, how it was graded and what failed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+import msgspec
+
+from trimtab.core import Clock
+from trimtab.core.errors import TrimtabError
+from trimtab.evaluation.scoring import Scorer
+from trimtab.evaluation.suite import Case, Suite
+
+DEADLINE_PASSED = "deadline_passed"
+"""``CaseResult.error`` of a case that took longer than it may."""
+Option = str | int | float | bool | None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model said to one case."""
+
+    text: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_ms: float | None = None
+
+
+Ask = Callable[[Case], Awaitable[Answer]]
+"""Puts one case to the model under test; how it gets there is the caller's affair."""
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How one case went."""
+
+    case_id: str
+    stratum: str
+    answer: Answer | None = None
+    """``None`` when there was none."""
+    score: float | None = None
+    """The scorer's verdict, 0 to 1, higher is better; ``None`` when there was no answer to grade."""
+    error: str | None = None
+    """Why there was no answer: an error's ``code``, ``deadline_passed``, or the name of a system error."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One model over one suite. With the suite of this digest it can be made again."""
+
+    suite_name: str
+    suite_version: str
+    suite_digest: str
+    model: str
+    """``provider:model``, or the name of an artifact."""
+    model_digest: str | None = None
+    """Sha256 of the weights; ``None`` where nobody can know them, as behind a provider's API."""
+    scorer: str
+    options: Mapping[str, Option]
+    """Everything else that the answers depend on, such as temperature and seed, with ``deadline_s``."""
+    started_at_us: int
+    results: tuple[CaseResult, ...]
+    """One for each case, in the suite's order, failures included."""
+
+    @property
+    def n_failed(self) -> int:
+        """Cases without an answer."""
+        return sum(result.answer is None for result in self.results)
+
+
+async def run_suite(
+    suite: Suite,
+    ask: Ask,
+    *,
+    model: str,
+    scorer: Scorer,
+    clock: Clock,
+    model_digest: str | None = None,
+    options: Mapping[str, Option] | None = None,
+    n_concurrent: int = 4,
+    deadline_s: float = 60.0,
+) -> Run:
+    """Ask a model every case of a suite.
+
+    A case that fails is a result with its error and no score, never a missing one. An error that nobody expected of
+    ``ask`` is a bug: it ends the run.
+
+    Args:
+        suite: The cases.
+        ask: Puts one case to the model.
+        model: Name under which the run is recorded.
+        scorer: Grades each answer.
+        clock: Dates the run.
+        model_digest: Sha256 of the weights, where they are known.
+        options: What else the answers depend on, recorded as it is.
+        n_concurrent: Cases asked at the same time, at least 1.
+        deadline_s: Seconds after which a case counts as failed.
+
+    Returns:
+        The run, its results in the order of the suite's cases.
+
+    Raises:
+        ValueError: ``n_concurrent`` or ``deadline_s`` allows no case at all.
+        ExceptionGroup: ``ask`` or the scorer raised something else than ``TrimtabError`` or ``OSError``.
+    """
+    if n_concurrent < 1 or not deadline_s > 0:
+        raise ValueError(f"{n_concurrent} cases at a time within {deadline_s} s each make no run")
+    started_at_us = clock.now_us()
+    found: dict[str, CaseResult] = {}
+    waiting = iter(suite.cases)
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(min(n_concurrent, len(suite.cases))):
+            workers.create_task(_work(waiting, found, ask, scorer, deadline_s))
+    return Run(
+        suite_name=suite.name,
+        suite_version=suite.version,
+        suite_digest=suite.digest,
+        model=model,
+        model_digest=model_digest,
+        scorer=scorer.name,
+        options={**(options or {}), "deadline_s": deadline_s},
+        started_at_us=started_at_us,
+        results=tuple(found[case.case_id] for case in suite.cases),
+    )
+
+
+async def _work(
+    waiting: Iterator[Case], found: dict[str, CaseResult], ask: Ask, scorer: Scorer, deadline_s: float
+) -> None:
+    for case in waiting:
+        found[case.case_id] = await _result(case, ask, scorer, deadline_s)
+
+
+async def _result(case: Case, ask: Ask, scorer: Scorer, deadline_s: float) -> CaseResult:
+    try:
+        async with asyncio.timeout(deadline_s):
+            answer = await ask(case)
+    except TimeoutError:
+        return _failure(case, DEADLINE_PASSED)
+    except TrimtabError as exc:
+        return _failure(case, exc.code)
+    except OSError as exc:
+        return _failure(case, type(exc).__name__)
+    return CaseResult(case_id=case.case_id, stratum=case.stratum, answer=answer, score=scorer.grade(case, answer.text))
+
+
+def _failure(case: Case, error: str) -> CaseResult:
+    return CaseResult(case_id=case.case_id, stratum=case.stratum, error=error)
