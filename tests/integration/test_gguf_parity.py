@@ -26,6 +26,7 @@ from trimtab.serving.gguf import (
     compare_logits,
     export_adapter,
     export_model,
+    parity_table,
     perplexity_of,
     quantize,
     reference_of,
@@ -109,14 +110,13 @@ def test_an_adapter_adds_what_it_adds_in_transformers(
 ) -> None:
     save_adapter(tmp_path / "peft", **config)  # type: ignore[arg-type]  # any setting
     adapter = export_adapter(tmp_path / "peft", folder, tmp_path / "a.gguf", base=f32)
-    reference = reference_of(folder, TEXTS[:1], peft_folder=tmp_path / "peft")
-
-    rows = compare_logits(
-        reference, {"with": f32.path, "without": f32.path}, adapters={"with": adapter.path}, threads=1
+    rows = parity_table(
+        folder, {"f32": f32.path}, TEXTS[:1], peft_folder=tmp_path / "peft", adapter=adapter.path, threads=1
     )
-    assert [row.is_within_tolerance for row in rows] == [True, False]
-    assert rows[0].max_logprob_difference < 1e-4  # measured: 8e-6
-    assert rows[1].max_logprob_difference > 1.0
+
+    assert [(row.name, row.is_within_tolerance) for row in rows] == [("f32", True), ("f32 + adapter", True)]
+    assert rows[1].max_logprob_difference < 1e-4  # measured: 8e-6
+    assert abs(rows[1].reference_perplexity - rows[0].reference_perplexity) > 1.0  # it does something
 
 
 def test_an_adapter_equals_weights_it_was_merged_into_by_hand(folder: Path, f32: GgufInfo, tmp_path: Path) -> None:
@@ -141,15 +141,23 @@ def test_an_adapter_equals_weights_it_was_merged_into_by_hand(folder: Path, f32:
 
 
 @pytest.mark.parametrize(
-    ("split", "digits", "pre"),
-    [(QWEN2_SPLIT, False, "qwen2"), (LLAMA3_SPLIT, False, "smaug-bpe"), (None, False, "gpt-2"), (None, True, "smollm")],
+    ("split", "more", "pre"),
+    [
+        (QWEN2_SPLIT, {}, "qwen2"),
+        (LLAMA3_SPLIT, {}, "smaug-bpe"),
+        (LLAMA3_SPLIT, {"whole_words": True}, "llama-bpe"),
+        (None, {}, "gpt-2"),
+        (None, {"digits": True, "bos": True}, "smollm"),
+    ],
 )
-def test_both_runtimes_cut_awkward_text_alike(tmp_path: Path, split: str | None, digits: bool, pre: str) -> None:
+def test_both_runtimes_cut_awkward_text_alike(
+    tmp_path: Path, split: str | None, more: dict[str, bool], pre: str
+) -> None:
     import transformers
 
     from trimtab.serving.gguf.layout import read_layout
 
-    save_model(tmp_path, save_tokenizer(tmp_path, split=split, digits=digits, bos=digits))
+    save_model(tmp_path, save_tokenizer(tmp_path, split=split, **more))
     model = export_model(tmp_path, tmp_path / "m.gguf")
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
 

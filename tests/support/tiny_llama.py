@@ -40,11 +40,18 @@ AWKWARD = (
 )
 
 
-def save_tokenizer(folder: Path, *, split: str | None = QWEN2_SPLIT, digits: bool = False, bos: bool = False) -> int:
+def save_tokenizer(
+    folder: Path,
+    *,
+    split: str | None = QWEN2_SPLIT,
+    digits: bool = False,
+    bos: bool = False,
+    whole_words: bool = False,
+) -> int:
     """Train a byte-level tokenizer on ``SENTENCES``, save it, and return its size."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(models.BPE(ignore_merges=whole_words))
     by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split is None)
     before = (
         [pre_tokenizers.Split(Regex(split), "isolated")]

@@ -16,6 +16,7 @@ from trimtab.serving.gguf.parity import (
     Perplexity,
     Reference,
     compare_logits,
+    parity_table,
     perplexity_of,
     reference_of,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "export_adapter",
     "export_model",
     "origin_of",
+    "parity_table",
     "perplexity_of",
     "quantize",
     "read_adapter",

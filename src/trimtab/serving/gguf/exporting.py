@@ -25,6 +25,7 @@ from trimtab.serving.gguf.writing import (
     Progress,
     encoded,
     encoded_finite,
+    encoded_in_pieces,
     flag,
     listed,
     real,
@@ -123,8 +124,9 @@ def _tensor(tensor: Tensor, name: str, shape: ModelShape, dtype: GgufType) -> Pl
     heads = rotated_heads(shape, name)
 
     def make() -> "Raw":
-        values = tensor.read()
-        return encoded_finite(tensor.name, values if heads is None else interleave(values, heads), kind)
+        if heads is None:
+            return encoded_in_pieces(tensor.name, tensor.shape, kind, tensor.read_rows)
+        return encoded_finite(tensor.name, interleave(tensor.read(), heads), kind)
 
     return PlannedTensor(name=name, shape=tensor.shape, type=kind, make=make)
 

@@ -158,6 +158,39 @@ def compare_logits(
     return tuple(_row(name, path, over.get(name), reference, threads) for name, path in files.items())
 
 
+def parity_table(
+    hf_folder: Path,
+    files: Mapping[str, Path],
+    texts: Sequence[str],
+    *,
+    peft_folder: Path | None = None,
+    adapter: Path | None = None,
+    threads: int | None = None,
+) -> tuple[ParityRow, ...]:
+    """Compare each file with the saved model it was exported from, and again with an adapter over both.
+
+    Args:
+        hf_folder: The reference, as ``save_pretrained`` writes it.
+        files: Model files by the name of their row; with the adapter the row is called ``NAME + adapter``.
+        texts: What is predicted; a few short ones.
+        peft_folder: The adapter as PEFT saved it.
+        adapter: The same, exported.
+        threads: Processor threads of llama.cpp; left out, it decides.
+
+    Raises:
+        ModelFileInvalid: a file cannot be served, or the adapter does not fit it.
+        EngineError: llama.cpp failed.
+    """
+    rows = compare_logits(reference_of(hf_folder, texts), files, threads=threads)
+    if peft_folder is None or adapter is None:
+        return rows
+    with_adapter = {f"{name} + adapter": path for name, path in files.items()}
+    reference = reference_of(hf_folder, texts, peft_folder=peft_folder)
+    return rows + compare_logits(
+        reference, with_adapter, adapters=dict.fromkeys(with_adapter, adapter), threads=threads
+    )
+
+
 def _row(name: str, path: Path, adapter: Path | None, reference: Reference, threads: int | None) -> ParityRow:
     import numpy as np
 

@@ -1,5 +1,6 @@
 """A GGUF model in fewer bits: here with numpy, K-quants with llama.cpp's own quantizer."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -23,7 +24,7 @@ from trimtab.serving.gguf.writing import (
     PlannedTensor,
     Progress,
     decoded,
-    encoded_finite,
+    encoded_in_pieces,
     listed,
     replacing,
     stored_type,
@@ -33,7 +34,7 @@ from trimtab.serving.gguf.writing import (
 )
 
 if TYPE_CHECKING:
-    from trimtab.serving.gguf.writing import Raw
+    from trimtab.serving.gguf.writing import Numbers, Raw
 
 _READABLE: Final = frozenset({"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"})
 
@@ -45,7 +46,8 @@ def quantize(
 
     Which tensors are quantized is llama.cpp's rule: vectors and norms stay in 32 bits; the output layer, or the
     embedding where it serves as one, gets at least ``q8_0`` (llama.cpp gives it ``q6_k``); rows that are no whole
-    blocks stay in 16 bits, and a note says so. Memory holds one tensor at a time.
+    blocks stay in 16 bits, and a note says so. Memory holds the new bytes of one tensor at a
+    time.
 
     Args:
         source: A model in ``f32``, ``f16`` or ``bf16``.
@@ -106,16 +108,20 @@ def _quantize_here(source: Path, target: Path, to: str, progress: Progress | Non
 def _planned(layout: Layout, tensor: TensorEntry, to: str) -> PlannedTensor:
     kind = TYPE_NAMED[_wanted(layout, tensor, to)]
     if kind == tensor.type:
-        return PlannedTensor(name=tensor.name, shape=tensor.shape, type=kind, make=lambda: _raw(layout.path, tensor))
+        return PlannedTensor(name=tensor.name, shape=tensor.shape, type=kind, make=_reader(layout.path, tensor))
     if tensor.type.name not in _READABLE:
         raise ModelFileInvalid(
             f"{layout.path} holds {tensor.name} in {tensor.type.name}, which is not read here.",
             hint="Start from its f16 or f32 file.",
         )
 
+    def read_rows(first: int, count: int) -> "Numbers":
+        n_bytes = tensor.n_bytes // math.prod(tensor.shape[:-1])
+        raw = _raw(layout.path, tensor.offset + first * n_bytes, count * n_bytes)
+        return decoded(raw.reshape(count, n_bytes), tensor.type)
+
     def make() -> "Raw":
-        rows = _raw(layout.path, tensor).reshape(*tensor.shape[:-1], -1)
-        return encoded_finite(tensor.name, decoded(rows, tensor.type), kind)
+        return encoded_in_pieces(tensor.name, tensor.shape, kind, read_rows)
 
     return PlannedTensor(name=tensor.name, shape=tensor.shape, type=kind, make=make)
 
@@ -128,10 +134,10 @@ def _wanted(layout: Layout, tensor: TensorEntry, to: str) -> str:
     return stored_type(tensor.name, tensor.shape, "q8_0" if is_output and to not in FLOATS else to)
 
 
-def _raw(path: Path, tensor: TensorEntry) -> "Raw":
+def _raw(path: Path, offset: int, n_bytes: int) -> "Raw":
     import numpy as np
 
-    return np.fromfile(path, dtype=np.uint8, count=tensor.n_bytes, offset=tensor.offset)
+    return np.fromfile(path, dtype=np.uint8, count=n_bytes, offset=offset)
 
 
 def _stamped(path: Path, source: Path, method: str, progress: Progress | None) -> None:
@@ -145,7 +151,7 @@ def _stamped(path: Path, source: Path, method: str, progress: Progress | None) -
 
 
 def _reader(path: Path, tensor: TensorEntry) -> Callable[[], "Raw"]:
-    return lambda: _raw(path, tensor)
+    return lambda: _raw(path, tensor.offset, tensor.n_bytes)
 
 
 def _lineage(layout: Layout, source: Path, method: str, notes: list[str]) -> Mapping[str, Entry]:

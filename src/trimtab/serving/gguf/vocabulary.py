@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from trimtab.core.errors import ModelFileInvalid
-from trimtab.serving.gguf.pretokenizing import Step, recognize
+from trimtab.serving.gguf.pretokenizing import Splitter, Step, recognize
 
 
 class TokenType(IntEnum):
@@ -145,7 +145,7 @@ def read_vocabulary(
         adds_bos=begins,
         adds_eos=ends,
         chat_template=_chat_template(folder, config),
-        notes=tuple(_notes(tokenizer, splitter.takes_whole_words)),
+        notes=tuple(_notes(tokenizer, splitter)),
     )
 
 
@@ -251,10 +251,12 @@ def _chat_template(folder: Path, config: _TokenizerConfig) -> str | None:
     return config.chat_template
 
 
-def _notes(tokenizer: _Tokenizer, takes_whole_words: bool) -> Iterator[str]:
+def _notes(tokenizer: _Tokenizer, splitter: Splitter) -> Iterator[str]:
+    if splitter.differs is not None:
+        yield splitter.differs
     if "NFC" in _normalizers(tokenizer.normalizer):
         yield "The tokenizer composes characters (NFC) and llama.cpp does not: decomposed text gets other tokens."
-    if tokenizer.model.ignore_merges is not takes_whole_words:
+    if tokenizer.model.ignore_merges is not splitter.takes_whole_words:
         yield "The tokenizer and llama.cpp differ in whether a word that is a token is taken whole."
     odd = [added.content for added in tokenizer.added_tokens if added.lstrip or added.rstrip or added.single_word]
     if odd:

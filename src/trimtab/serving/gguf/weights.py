@@ -45,15 +45,19 @@ class Tensor:
 
     def read(self) -> "npt.NDArray[np.float32]":
         """Return its values in 32-bit floats, which hold every value of the 16-bit types exactly."""
+        return self.read_rows(0, math.prod(self.shape[:-1])).reshape(self.shape)
+
+    def read_rows(self, first: int, count: int) -> "npt.NDArray[np.float32]":
+        """Return some of its rows, all dimensions but the last taken as one: (count, row length)."""
         import numpy as np
 
-        n_values = math.prod(self.shape)
+        width = self.shape[-1] if self.shape else 1
+        code = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}[self.dtype]
+        offset = self.offset + first * width * _WIDTHS[self.dtype]
+        values = np.fromfile(self.path, dtype=code, count=count * width, offset=offset)
         if self.dtype == "BF16":
-            halves = np.fromfile(self.path, dtype="<u2", count=n_values, offset=self.offset)
-            return (halves.astype(np.uint32) << 16).view(np.float32).reshape(self.shape)
-        code = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[self.dtype]
-        values = np.fromfile(self.path, dtype=code, count=n_values, offset=self.offset)
-        return values.astype(np.float32, copy=False).reshape(self.shape)
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        return values.astype(np.float32, copy=False).reshape(count, width)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -1,5 +1,6 @@
 """A GGUF file written tensor by tensor, and seen under its name only when it is whole."""
 
+import math
 import os
 import shutil
 import uuid
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_HALF: Final = 65_504.0
 """Largest number in 16 bits, which every block's scale is written in, too."""
+PIECE_WEIGHTS: Final = 4 * 1024 * 1024
+"""Numbers converted at a time; conversion takes about four times their 16 MiB."""
 Progress = Callable[[int, int], None]
 """Called after each tensor with the bytes written so far and in all."""
 
@@ -40,10 +43,7 @@ class PlannedTensor:
     @property
     def n_bytes(self) -> int:
         """Return its size in the file, without padding."""
-        n_weights = 1
-        for size in self.shape:
-            n_weights *= size
-        return n_weights // self.type.n_weights * self.type.n_bytes
+        return math.prod(self.shape) // self.type.n_weights * self.type.n_bytes
 
 
 def text(value: str) -> Entry:
@@ -98,6 +98,33 @@ def encoded_finite(name: str, values: "Numbers", kind: TensorType) -> "Raw":
     return encoded(values, kind)
 
 
+def encoded_in_pieces(
+    name: str, shape: Sequence[int], kind: TensorType, read_rows: "Callable[[int, int], Numbers]"
+) -> "Raw":
+    """Return a tensor's bytes, made from ``PIECE_WEIGHTS`` of its numbers at a time.
+
+    Args:
+        name: For messages.
+        shape: Rows first.
+        kind: What to write.
+        read_rows: Returns the rows from a first one on, all dimensions but the last taken as one.
+
+    Raises:
+        ModelFileInvalid: as for :func:`encoded_finite`.
+    """
+    import numpy as np
+
+    n_rows, width = math.prod(shape[:-1]), shape[-1]
+    row_bytes = width // kind.n_weights * kind.n_bytes
+    step = max(1, PIECE_WEIGHTS // width)
+    whole_tensor = np.empty((n_rows, row_bytes), dtype=np.uint8)
+    for first in range(0, n_rows, step):
+        count = min(step, n_rows - first)
+        piece = encoded_finite(name, read_rows(first, count), kind)
+        whole_tensor[first : first + count] = piece.reshape(count, row_bytes)
+    return whole_tensor
+
+
 def decoded(raw: "Raw", kind: TensorType) -> "Numbers":
     """Return the numbers in the bytes of a tensor, the last dimension counted in bytes before and in weights after."""
     import numpy as np
@@ -129,7 +156,7 @@ def write_gguf(
     *,
     progress: Progress | None = None,
 ) -> None:
-    """Write a file; memory is bounded by the largest tensor.
+    """Write a file; memory holds the bytes of one tensor at a time.
 
     Args:
         target: Its name; a file that is there is replaced once the new one is whole.

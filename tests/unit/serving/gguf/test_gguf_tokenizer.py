@@ -7,7 +7,7 @@ import pytest
 from tests.support.plain_llama import save_plain, tokenizer_json
 
 from trimtab.core.errors import ModelFileInvalid
-from trimtab.serving.gguf.pretokenizing import Step, recognize
+from trimtab.serving.gguf.pretokenizing import _BY_EXPRESSION, Step, recognize
 from trimtab.serving.gguf.vocabulary import TokenType, Vocabulary, read_vocabulary
 
 QWEN2 = (
@@ -42,6 +42,16 @@ def test_splitters_are_recognised_by_their_expressions() -> None:
 def test_llama_3_takes_whole_words_and_its_twin_does_not() -> None:
     assert name_of(split(LLAMA3), BYTES, takes_whole_words=True) == "llama-bpe"
     assert name_of(split(LLAMA3), BYTES, takes_whole_words=False) == "smaug-bpe"
+
+
+def test_a_splitter_known_to_differ_says_where(tmp_path: Path) -> None:
+    expression = next(known for known, ones in _BY_EXPRESSION.items() if ones[0].name == "tekken")
+    steps = {"type": "Sequence", "pretokenizers": [split(expression), BYTES]}
+    save_plain(tmp_path, tokenizer={"pre_tokenizer": steps, "model": MODEL | {"ignore_merges": True}})
+
+    assert read(tmp_path).notes == (
+        "llama.cpp begins a word at A to Z within letters, and not at other capitals: aÄ stays whole.",
+    )
 
 
 @pytest.mark.parametrize(
