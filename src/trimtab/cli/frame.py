@@ -38,6 +38,7 @@ NOUNS = (
     Noun("policy", "trimtab.cli.policy", "Check, compare, simulate, apply and roll back policies."),
     Noun("explain", "trimtab.cli.explain", "Why a call went, or a workload goes, to its model."),
     Noun("keys", "trimtab.cli.keys", "Create, list, change and revoke keys."),
+    Noun("lab", "trimtab.cli.lab", "Train the embedded pool again and measure it."),
     Noun("audit", "trimtab.cli.audit", "The chained log of every change of policies and keys."),
 )
 

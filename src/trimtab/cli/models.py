@@ -5,11 +5,15 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
+from trimtab.cli.models_export import export
+from trimtab.cli.models_quantize import quantize
 from trimtab.control import ModelRow, priced_by
 from trimtab.control.numbers import usd_per_mtok
 from trimtab.wiring import EngineRow, engine_rows
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+app.command("export")(export)
+app.command("quantize")(quantize)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from trimtab.serving.build import build_engine, check_files
 from trimtab.serving.config import AdapterConfig, EngineConfig, EngineKind
 from trimtab.serving.engine import Adapter, Endpoint, Engine, EngineFacts, EngineLoad
+from trimtab.serving.model_file import FileFacts, facts_of
 from trimtab.serving.supervisor import EngineState, Supervisor
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "EngineKind",
     "EngineLoad",
     "EngineState",
+    "FileFacts",
     "Supervisor",
     "build_engine",
     "check_files",
+    "facts_of",
 ]
