@@ -142,6 +142,8 @@ def read_loras(folder: Path, shape: ModelShape) -> list[Lora]:
         raise ModelFileInvalid(f"{folder} holds no {path.name}.", hint="Save it with PEFT; .bin is not read.")
     halves: dict[str, dict[str, Tensor]] = {}
     for tensor in list_tensors(path).values():
+        if tensor.name.endswith(".base_layer.weight"):
+            continue  # PEFT adds a copy of an adapted output layer, which it does not train
         part = _PART.fullmatch(tensor.name)
         if part is None:
             raise ModelFileInvalid(f"{path} holds {tensor.name}, which is no part of LoRA on a linear layer.")

@@ -111,6 +111,16 @@ def test_half_an_adapter_is_refused(tmp_path: Path) -> None:
         export_adapter(peft, save_plain(tmp_path / "base"), tmp_path / "a.gguf")
 
 
+def test_a_copy_of_the_base_beside_an_adapter_is_left_out(tmp_path: Path) -> None:
+    peft = save_plain_adapter(tmp_path / "peft")
+    weights = load_file(peft / "adapter_model.safetensors")
+    weights["base_model.model.lm_head.base_layer.weight"] = np.zeros((264, 32), np.float32)
+    save_file(weights, peft / "adapter_model.safetensors")
+
+    adapter = export_adapter(peft, save_plain(tmp_path / "base"), tmp_path / "a.gguf")
+    assert set(adapter.targets) == {"blk.0.attn_q.weight"}
+
+
 def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
     base = save_plain(tmp_path / "base")
     with pytest.raises(ModelFileInvalid, match=r"no adapter_config\.json"):
