@@ -1,8 +1,9 @@
-"""The only room with SQL: the journal, its totals, policies, keys, budgets and the audit log.
+"""The only room with SQL: the journal, its totals, policies, keys, budgets, artifacts and the audit log.
 
 SQLite and PostgreSQL run the same statements; ``docs/reference/tables.md`` explains every table.
 """
 
+from trimtab.store.artifacts import Artifact, ArtifactKind, ArtifactStore
 from trimtab.store.audit import AuditLog, AuditRecord, AuditVerdict
 from trimtab.store.booking import Booked, Ledger
 from trimtab.store.budgets import BudgetStore
@@ -14,6 +15,7 @@ from trimtab.store.journal import Journal
 from trimtab.store.keys import KeyStore, StoredKey
 from trimtab.store.migrating import migrate, open_database
 from trimtab.store.policies import PolicyStore, PolicyVersion
+from trimtab.store.probes import Probe, ProbeStore
 from trimtab.store.reader import CallReader
 from trimtab.store.retention import prune
 from trimtab.store.secrets import Secrets
@@ -22,6 +24,9 @@ from trimtab.store.state import StateWatcher
 from trimtab.store.totals import DayTotals, QualitySums, Totals
 
 __all__ = [
+    "Artifact",
+    "ArtifactKind",
+    "ArtifactStore",
     "AuditLog",
     "AuditRecord",
     "AuditVerdict",
@@ -38,6 +43,8 @@ __all__ = [
     "Ledger",
     "PolicyStore",
     "PolicyVersion",
+    "Probe",
+    "ProbeStore",
     "QualitySums",
     "RowRefused",
     "Secrets",

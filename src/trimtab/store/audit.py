@@ -37,9 +37,10 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     actor: str
     action: str
-    """``policy.apply``, ``policy.rollback``, ``key.create``, ``key.update``, ``key.revoke``."""
+    """``policy.apply``, ``policy.rollback``, ``key.create``, ``key.update``, ``key.revoke``,
+    ``artifact.register``, ``artifact.measure``, ``artifact.judge``."""
     subject: str
-    """The policy version or the key id."""
+    """The policy version, the key id or the artifact's digest."""
     detail: str
     """JSON: what belongs to the action."""
 

@@ -208,6 +208,34 @@ policy_pointer = Table(
     Column("at_us", BigInteger, nullable=False),
 )
 
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("parent_digest", Text),
+    Column("method", Text),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("n_parameters", BigInteger),
+    Column("precision", Text),
+    Column("facts", Text, nullable=False),
+    Column("gate_outcome", Text, nullable=False),
+    Column("gate_record", Text),
+    Column("registered_at_us", BigInteger, nullable=False),
+    Index("ix_artifacts_parent", "parent_digest"),
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("measured_at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("n_samples", Integer, nullable=False),
+    Column("facts", Text, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,
