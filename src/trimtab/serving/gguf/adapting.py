@@ -23,7 +23,7 @@ from trimtab.serving.gguf.needed import require
 from trimtab.serving.gguf.precision import TYPE_NAMED
 from trimtab.serving.gguf.shape import ModelShape, expected_shapes, gguf_name, interleave, read_shape, rotated_heads
 from trimtab.serving.gguf.weights import Tensor, digest_of, list_tensors, origin_of
-from trimtab.serving.gguf.writing import PlannedTensor, encoded_finite, real, text, whole, write_gguf
+from trimtab.serving.gguf.writing import PlannedTensor, encoded_finite, real, string, whole, write_gguf
 
 if TYPE_CHECKING:
     from trimtab.serving.gguf.writing import Raw
@@ -93,11 +93,11 @@ def export_adapter(
     alpha = loras[0].scale * loras[0].rank
     tensors = [tensor for lora in loras for tensor in _tensors(lora, shape, lora.scale * lora.rank / alpha)]
     metadata = {
-        "general.type": text("adapter"),
+        "general.type": string("adapter"),
         "general.file_type": whole(0),
-        "adapter.type": text("lora"),
+        "adapter.type": string("lora"),
         "adapter.lora.alpha": real(alpha),
-        METHOD_KEY: text("trimtab export f32"),
+        METHOD_KEY: string("trimtab export f32"),
         **_base_entry(base_config_folder, base),
     }
     write_gguf(target, shape.architecture, metadata, tensors)
@@ -205,6 +205,6 @@ def _tensors(lora: Lora, shape: ModelShape, factor: float) -> tuple[PlannedTenso
 
 def _base_entry(folder: Path, base: GgufInfo | None) -> dict[str, Entry]:
     if base is not None:
-        return {BASE_KEY: text(base.origin_sha256 or digest_of(base.path))}
+        return {BASE_KEY: string(base.origin_sha256 or digest_of(base.path))}
     is_there = (folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file()
-    return {BASE_KEY: text(origin_of(folder))} if is_there else {}
+    return {BASE_KEY: string(origin_of(folder))} if is_there else {}

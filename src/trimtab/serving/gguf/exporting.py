@@ -30,7 +30,7 @@ from trimtab.serving.gguf.writing import (
     listed,
     real,
     stored_type,
-    text,
+    string,
     whole,
     write_gguf,
 )
@@ -146,12 +146,12 @@ def _rope_tensors(shape: ModelShape) -> list[PlannedTensor]:
 
 def _general(folder: Path, dtype: GgufType, notes: list[str]) -> dict[str, Entry]:
     return {
-        "general.type": text("model"),
-        "general.name": text(folder.resolve().name),
+        "general.type": string("model"),
+        "general.name": string(folder.resolve().name),
         "general.file_type": whole(FILE_TYPE_NUMBER[dtype]),
         "general.quantization_version": whole(QUANTIZATION_VERSION),
-        ORIGIN_KEY: text(origin_of(folder)),
-        METHOD_KEY: text(f"trimtab export {dtype}"),
+        ORIGIN_KEY: string(origin_of(folder)),
+        METHOD_KEY: string(f"trimtab export {dtype}"),
         NOTES_KEY: listed(notes, Kind.STRING),
     }
 
@@ -190,13 +190,13 @@ def _rope_scaling(shape: ModelShape) -> dict[str, Entry]:
         entries["rope.scaling.original_context_length"] = whole(
             rope.original_context_tokens or int(shape.context_tokens / rope.factor)
         )
-    return {"rope.scaling.type": text(rope.scaling), **entries}
+    return {"rope.scaling.type": string(rope.scaling), **entries}
 
 
 def _tokenizer(vocabulary: Vocabulary) -> dict[str, Entry]:
     entries = {
-        "tokenizer.ggml.model": text("gpt2"),
-        "tokenizer.ggml.pre": text(vocabulary.splitter),
+        "tokenizer.ggml.model": string("gpt2"),
+        "tokenizer.ggml.pre": string(vocabulary.splitter),
         "tokenizer.ggml.tokens": listed(vocabulary.tokens, Kind.STRING),
         "tokenizer.ggml.token_type": listed(vocabulary.types, Kind.INT32),
         "tokenizer.ggml.merges": listed(vocabulary.merges, Kind.STRING),
@@ -206,5 +206,5 @@ def _tokenizer(vocabulary: Vocabulary) -> dict[str, Entry]:
     for name, number in vocabulary.special_ids.items():
         entries[f"tokenizer.ggml.{_SPECIAL_KEYS[name]}_token_id"] = whole(number)
     if vocabulary.chat_template is not None:
-        entries["tokenizer.chat_template"] = text(vocabulary.chat_template)
+        entries["tokenizer.chat_template"] = string(vocabulary.chat_template)
     return entries

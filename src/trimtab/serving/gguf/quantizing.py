@@ -28,7 +28,7 @@ from trimtab.serving.gguf.writing import (
     listed,
     replacing,
     stored_type,
-    text,
+    string,
     whole,
     write_gguf,
 )
@@ -159,8 +159,8 @@ def _lineage(layout: Layout, source: Path, method: str, notes: list[str]) -> Map
     earlier = layout.metadata.get(NOTES_KEY)
     said = list(earlier.value) if earlier is not None and isinstance(earlier.value, tuple) else []
     return {
-        ORIGIN_KEY: text(layout.text(ORIGIN_KEY) or parent),
-        PARENT_KEY: text(parent),
-        METHOD_KEY: text(method),
+        ORIGIN_KEY: string(layout.text(ORIGIN_KEY) or parent),
+        PARENT_KEY: string(parent),
+        METHOD_KEY: string(method),
         NOTES_KEY: listed([*said, *(note for note in notes if note not in said)], Kind.STRING),
     }

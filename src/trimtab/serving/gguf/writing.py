@@ -46,7 +46,7 @@ class PlannedTensor:
         return math.prod(self.shape) // self.type.n_weights * self.type.n_bytes
 
 
-def text(value: str) -> Entry:
+def string(value: str) -> Entry:
     """Return a string for the metadata."""
     return Entry(value, Kind.STRING)
 
