@@ -141,7 +141,7 @@ class EngineSuite:
         processes = _processes(ready.engine)
         assert bool(processes) is ready.is_started_here
         await ready.engine.stop()
-        assert not await asyncio.to_thread(_left, processes)
+        assert not await asyncio.to_thread(left_alive, processes)
         assert await ready.engine.is_healthy() is not ready.is_started_here
         await ready.engine.stop()
 
@@ -153,7 +153,7 @@ class EngineSuite:
         processes, begun_s = _processes(ready.engine), time.monotonic()
         await ready.engine.stop()
         assert time.monotonic() - begun_s < 3
-        assert not await asyncio.to_thread(_left, processes)
+        assert not await asyncio.to_thread(left_alive, processes)
         await asyncio.gather(stream, return_exceptions=True)
 
     async def test_it_starts_again_at_the_same_address(self, ready: Case) -> None:
@@ -227,7 +227,7 @@ class EngineSuite:
             processes[victim].kill()
             assert "SIGKILL" in await asyncio.wait_for(ready.engine.wait_ended(), 10)
             await ready.engine.stop()
-            assert not await asyncio.to_thread(_left, processes)
+            assert not await asyncio.to_thread(left_alive, processes)
             await ready.engine.start()
             await ready.engine.wait_ready(READY_S)
             assert _content(await _chat(ready, ready.model, "back"))
@@ -264,7 +264,7 @@ def _kill_the_parent(case: Case) -> None:
             assert processes
         finally:
             parent.kill()
-    assert not _left(processes)
+    assert not left_alive(processes)
 
 
 def _body(case: Case, model: str, prompt: str, **more: object) -> dict[str, object]:
@@ -315,7 +315,7 @@ def _processes(engine: Engine) -> list[Any]:
     return [] if pid is None else [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
-def _left(processes: Sequence[Any]) -> list[Any]:
+def left_alive(processes: Sequence[Any]) -> list[Any]:
     """Those that are alive after ten seconds; one that nobody buried is dead."""
     end_s = time.monotonic() + 10
     while left := [each for each in processes if _is_alive(each)]:

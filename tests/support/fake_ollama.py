@@ -5,7 +5,9 @@ What it proves is our side of that protocol; the same suite runs on the real one
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 from tests.support.fake_model_server import FakeHandler, FakeModelServer
@@ -29,10 +31,17 @@ class FakeOllama(FakeModelServer):
         models: Names that it has, with their tags.
         library: Names that it can pull.
         shows: Replaces fields of ``/api/show``; ``None`` leaves one out.
+        port: Of loopback; 0 finds one.
     """
 
-    def __init__(self, *models: str, library: tuple[str, ...] = (), shows: dict[str, Any] | None = None) -> None:
-        super().__init__(_Handler)
+    def __init__(
+        self, *models: str, library: tuple[str, ...] = (), shows: dict[str, Any] | None = None, port: int = 0
+    ) -> None:
+        super().__init__(_Handler, port=port)
+        self.pull_gap_s = 0.0
+        """Between two lines about a download."""
+        self.n_pull_lines: int | None = None
+        """After that many the connection ends."""
         self.local = list(models)
         self.library = library
         self.shows = shows or {}
@@ -87,7 +96,7 @@ class _Handler(FakeHandler):
 
     def pull(self) -> None:
         name = _full(self.body().get("model"))
-        self.say_lines(self.pulled(name), "application/x-ndjson")
+        self.say_lines(islice(self.pulled(name), self.server.n_pull_lines), "application/x-ndjson")
 
     def pulled(self, name: str) -> Iterator[bytes]:
         def line(**fields: Any) -> bytes:
@@ -98,6 +107,7 @@ class _Handler(FakeHandler):
             yield line(error="pull model manifest: file does not exist")
             return
         for completed in range(0, SIZE_BYTES, SIZE_BYTES // 4):
+            time.sleep(self.server.pull_gap_s)
             yield line(status="pulling 7f4030143c1c", digest="sha256:7f40", total=SIZE_BYTES, completed=completed)
         yield line(status="verifying sha256 digest")
         yield line(status="writing manifest")

@@ -63,9 +63,11 @@ async def ask(
     def read() -> bytes:
         with _opener.open(request, timeout=timeout_s) as answer:
             raw: bytes = answer.read(MAX_ANSWER_BYTES + 1)
+            if answer.length and len(raw) <= MAX_ANSWER_BYTES:  # reading a limited amount does not notice that itself
+                raise http.client.IncompleteRead(raw, answer.length)
         return raw
 
-    raw = await _beside(lambda: _answer(endpoint, request, read))
+    raw = await in_thread(lambda: _answer(endpoint, request, read))
     if len(raw) > MAX_ANSWER_BYTES:
         raise NoAnswer(f"{endpoint.label}: {request.full_url} answered with more than {MAX_ANSWER_BYTES} bytes.")
     return raw
@@ -110,7 +112,7 @@ async def ask_lines(
                 loop.call_soon_threadsafe(on_line, line)
 
     try:
-        await _beside(lambda: _answer(endpoint, request, read))
+        await in_thread(lambda: _answer(endpoint, request, read))
     finally:
         given_up.set()
 
@@ -165,11 +167,13 @@ def _answer(endpoint: Endpoint, request: urllib.request.Request, read: Callable[
             said = exc.read(400).decode("utf-8", "replace")
         raise NoAnswer(f"{where} answered {exc.code}: {said}", status=exc.code) from exc
     except (OSError, http.client.HTTPException) as exc:
-        raise NoAnswer(f"{where} cannot be asked: {getattr(exc, 'reason', exc)}.") from exc
+        raise NoAnswer(
+            f"{where} cannot be asked: {getattr(exc, 'reason', None) or exc or type(exc).__name__}."
+        ) from exc
 
 
-async def _beside(work: Callable[[], T]) -> T:
-    """Run ``work`` in a thread of its own.
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread of its own and return what it returns, or raise what it raises.
 
     Not one of asyncio's pool: those are waited for when the loop ends, and a silent engine would hold the service up.
     """

@@ -16,7 +16,7 @@ from trimtab.serving.gguf import GgufInfo, check_adapter, check_servable, read_a
 from trimtab.serving.http import NoAnswer, ask, ask_json
 from trimtab.serving.llama_cpp_host import HostAdapter, HostAnswer, HostSpec
 from trimtab.serving.metrics import read_load, wait_idle
-from trimtab.serving.process import ChildProcess, free_port, python_module, resident_bytes
+from trimtab.serving.process import ChildProcess, check_port, free_port, python_module, resident_bytes
 
 HTTP_THREADS = 128
 """Calls that llama.cpp holds open at a time, those that wait for a slot included; each has a thread, which is cheap."""
@@ -24,6 +24,8 @@ KEPT_FREE = 8
 """Of these: for health checks and metrics, which must pass while calls wait."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Most that one call gets where nothing else was said: a cache for all that a large model could read fills memory."""
+STOP_S = 2.0
+"""From being told to end until being made to: it ends at once, save while it loads, which it does not interrupt."""
 
 
 class LlamaCppEngine:
@@ -56,6 +58,7 @@ class LlamaCppEngine:
             python_module("trimtab.serving.llama_cpp_host"),
             log=logs / f"engine-{config.name}.log",
             speaks=True,
+            stop_s=STOP_S,
         )
         self._info: GgufInfo | None = None
         self._has_answered = False
@@ -82,12 +85,14 @@ class LlamaCppEngine:
         """Check the files and start the process.
 
         Raises:
-            EngineError: xllamacpp is not installed, a file cannot be read, or the program cannot be started.
+            EngineError: xllamacpp is not installed, a file cannot be read, its port is taken, or the program
+                cannot be started.
             ModelFileInvalid: the model or an adapter cannot be used.
         """
         if self.pid is not None:
             return
         self._info = await asyncio.to_thread(_checked, self._config)
+        check_port(self._label, self._port)
         self._has_answered = False
         await self._child.start(msgspec.json.encode(self._spec(self._info)) + b"\n")
 
@@ -168,15 +173,20 @@ class LlamaCppEngine:
             ended = await self._child.wait_ended()
             raise EngineError(
                 f"{self._label} {ended} while it loaded {self._path}. {self._child.tail()}".rstrip(),
-                hint="A smaller `context_tokens` or fewer `slots` need less memory.",
+                hint=self._memory_hint(),
             )
         answer = msgspec.json.decode(line, type=HostAnswer)
         if answer.problem:
             raise EngineError(
                 f"{self._label}: {self._path} was refused: {answer.problem}. {self._child.tail()}".rstrip(),
-                hint=f"More stands in {self._child.log}.",
+                hint=f"{self._memory_hint()} All that it said stands in {self._child.log}.",
             )
         self._has_answered = True
+
+    def _memory_hint(self) -> str:
+        limit = self._config.max_memory_mb
+        more = "" if limit is None else f", a `max_memory_mb` above {limit} allows more"
+        return f"A smaller `context_tokens` or fewer `slots` need less memory{more}."
 
     async def _facts(self) -> EngineFacts:
         assert self._info is not None
@@ -238,6 +248,7 @@ def _checked(config: EngineConfig) -> GgufInfo:
     try:
         info = read_gguf(config.path)
         check_servable(info)
+        _check_context(config, info)
         for adapter in config.adapters:
             check_adapter(info, read_adapter(adapter.path))
     except ModelFileInvalid as exc:
@@ -248,3 +259,12 @@ def _checked(config: EngineConfig) -> GgufInfo:
             hint="Paths of the configuration are relative to its folder.",
         ) from exc
     return info
+
+
+def _check_context(config: EngineConfig, info: GgufInfo) -> None:
+    asked, trained = config.context_tokens, info.context_tokens
+    if asked is not None and trained is not None and asked > trained:
+        raise ModelFileInvalid(
+            f"{info.path} was trained for {trained:,} tokens, and `context_tokens` asks for {asked:,}.",
+            hint="Beyond what it was trained for a model writes nonsense; ask for less or leave `context_tokens` out.",
+        )

@@ -14,6 +14,10 @@ import msgspec
 EXIT_REFUSED = 3
 """The model or the address cannot be used; the answer says why."""
 
+_STACK_BYTES = 8 * 1024 * 1024
+"""Of a thread where the system sets no limit: what glibc takes is less."""
+_OTHER_THREADS = 8
+
 
 class HostAdapter(msgspec.Struct, frozen=True):
     """A LoRA adapter, loaded and not applied until a request asks for it."""
@@ -52,7 +56,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what native code prints goes to the log, and never between us and whoever waits for our line
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=HostSpec)
-    _limit_memory(spec.max_memory_mb)
+    _limit_memory(spec)
     try:
         import xllamacpp
     except ImportError as exc:
@@ -106,12 +110,17 @@ def _lora(adapter: HostAdapter) -> "object":
     return info
 
 
-def _limit_memory(max_memory_mb: int | None) -> None:
-    if max_memory_mb is not None and sys.platform == "linux":
+def _limit_memory(spec: HostSpec) -> None:
+    """Limit what is allocated; neither mapped weights count nor the stacks of threads, which are hardly touched."""
+    if spec.max_memory_mb is not None and sys.platform == "linux":
         import resource
 
-        limit = max_memory_mb * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # private memory; mapped weights are not counted
+        stack_bytes = resource.getrlimit(resource.RLIMIT_STACK)[0]
+        if stack_bytes == resource.RLIM_INFINITY:
+            stack_bytes = _STACK_BYTES
+        n_threads = spec.http_threads + (spec.threads or os.cpu_count() or 1) + _OTHER_THREADS
+        limit = spec.max_memory_mb * 1024 * 1024 + n_threads * stack_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _refuse(answers: BinaryIO, problem: str) -> int:

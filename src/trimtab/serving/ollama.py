@@ -98,6 +98,7 @@ class OllamaEngine(FoundEngine):
                 hint=f"`ollama pull {self._model}` fetches it; `pull: true` lets Trimtab do so.",
             )
         problems: list[str] = []
+        statuses: list[object] = [None]
         self._doing = f"Ollama pulls {self._model}"
 
         def report(line: bytes) -> None:
@@ -108,6 +109,7 @@ class OllamaEngine(FoundEngine):
             if "error" in said:
                 problems.append(str(said["error"]))
                 return
+            statuses[0] = said.get("status")
             total, completed = _count(said.get("total")), _count(said.get("completed"))
             share = f", {100 * completed // total} %" if total and completed else ""
             doing = f"Ollama pulls {self._model}: {said.get('status')}{share}"
@@ -120,6 +122,8 @@ class OllamaEngine(FoundEngine):
             await ask_lines(self._endpoint, "/api/pull", body, report, silence_s=PULL_SILENCE_S)
         except NoAnswer as exc:
             problems.append(exc.message)
+        if statuses[0] != "success" and not problems:
+            problems.append(f"Ollama stopped at {statuses[0]!r}.")
         if problems:
             raise EngineError(
                 f"{self._label}: {self._model!r} could not be pulled: {problems[0]}",

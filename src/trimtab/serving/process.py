@@ -16,7 +16,7 @@ LOG_CAP_BYTES = 10 * 1024 * 1024
 """A log that grew beyond this is kept as ``NAME.log.1`` at the next start, and a new one begins."""
 TAIL_BYTES = 4096
 STOP_S = 10.0
-"""From being told to end until being made to."""
+"""From being told to end until being made to, where nothing else is said."""
 
 
 class ChildProcess:
@@ -30,6 +30,7 @@ class ChildProcess:
         command: Program and arguments; no secret belongs here, since every user can list them.
         log: Receives standard error, and standard output too where the program does not speak.
         speaks: It says one line to us on standard output (:meth:`first_line`), and nothing after that.
+        stop_s: From being told to end until being made to.
         environment: Over this process's own.
     """
 
@@ -40,13 +41,16 @@ class ChildProcess:
         *,
         log: Path,
         speaks: bool = False,
+        stop_s: float = STOP_S,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.label = label
         self._command = list(command)
         self.log = log
         self._speaks = speaks
+        self._stop_s = stop_s
         self._environment = {**os.environ, **(environment or {})}
+        self._log_begins_at = 0
         self._child: asyncio.subprocess.Process | None = None
 
     @property
@@ -65,6 +69,7 @@ class ChildProcess:
         self._make_room()
         try:
             with self.log.open("ab") as log:
+                self._log_begins_at = log.tell()
                 self._child = await asyncio.create_subprocess_exec(
                     *self._command,
                     stdin=subprocess.PIPE,
@@ -102,7 +107,7 @@ class ChildProcess:
         return _ended(await self._started().wait())
 
     async def stop(self) -> None:
-        """End it: by closing its input and asking, after ``STOP_S`` by force; then whatever is left of its group."""
+        """End it: by closing its input and asking, after ``stop_s`` by force; then whatever is left of its group."""
         child = self._child
         if child is None:
             return
@@ -110,7 +115,7 @@ class ChildProcess:
             assert child.stdin is not None
             child.stdin.close()
             try:
-                async with asyncio.timeout(STOP_S):
+                async with asyncio.timeout(self._stop_s):
                     await child.wait()
             except TimeoutError:
                 _kill_group(child.pid, signal.SIGKILL)
@@ -119,10 +124,10 @@ class ChildProcess:
         self._child = None
 
     def tail(self) -> str:
-        """Return the last lines of its log, for people; empty where there are none."""
+        """Return the last lines that it wrote since it was last started, for people; empty where there are none."""
         try:
             with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+                file.seek(max(self._log_begins_at, self.log.stat().st_size - TAIL_BYTES))
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
@@ -177,6 +182,21 @@ def free_port() -> int:
             return int(free.getsockname()[1])
     except OSError as exc:
         raise EngineError(f"No free port on loopback for an engine: {exc.strerror}.") from exc
+
+
+def check_port(label: str, port: int) -> None:
+    """Return when nobody listens on a port of loopback.
+
+    Raises:
+        EngineError: somebody does.
+    """
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as exc:
+        raise EngineError(
+            f"{label}: port {port} of loopback cannot be used: {os.strerror(exc.errno or 0)}.",
+            hint=f"End whoever listens there (`ss -ltnp 'sport = :{port}'`), or restart the service: it finds another.",
+        ) from exc
 
 
 def python_module(module: str) -> list[str]:

@@ -16,7 +16,7 @@ from trimtab.serving.config import EngineConfig
 from trimtab.serving.engine import Adapter, Endpoint, EngineFacts, EngineLoad
 from trimtab.serving.http import NoAnswer, ask, ask_json
 from trimtab.serving.metrics import read_load, wait_idle
-from trimtab.serving.process import ChildProcess, free_port, python_module, resident_bytes
+from trimtab.serving.process import ChildProcess, check_port, free_port, python_module, resident_bytes
 
 PROGRAM = ("vllm", "serve")
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -84,12 +84,13 @@ class VllmEngine:
         """Check the files and start the process.
 
         Raises:
-            EngineError: vLLM is not installed, or a file cannot be read.
+            EngineError: vLLM is not installed, a file cannot be read, or its port is taken.
             ModelFileInvalid: the model or an adapter cannot be used.
         """
         if self.pid is not None:
             return
         await asyncio.to_thread(check_vllm, self._config)
+        check_port(self._label, self._port)
         await self._child.start()
 
     async def wait_ready(self, timeout_s: float) -> EngineFacts:
