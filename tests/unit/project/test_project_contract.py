@@ -16,6 +16,10 @@ _TAKES_SQL = {"text", "exec_driver_sql", "execute", "executemany", "executescrip
 OPEN_MODULES = {
     "trimtab.control.numbers",  # one way to show a figure, for the command line and the pages
     "trimtab.control.plain",
+    "trimtab.stats.mcnemar",  # `stats` is entered module by module, so that nobody loads numpy for a rate
+    "trimtab.stats.multiplicity",
+    "trimtab.stats.paired",
+    "trimtab.stats.power",
     "trimtab.wiring.checking",  # `check`, `doctor` and `init` look around; a gateway that starts does not load that
     "trimtab.wiring.detection",
 }
