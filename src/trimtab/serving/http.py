@@ -63,6 +63,8 @@ async def ask(
     def read() -> bytes:
         with _opener.open(request, timeout=timeout_s) as answer:
             raw: bytes = answer.read(MAX_ANSWER_BYTES + 1)
+            if answer.length and len(raw) <= MAX_ANSWER_BYTES:  # reading a limited amount does not notice that itself
+                raise http.client.IncompleteRead(raw, answer.length)
         return raw
 
     raw = await in_thread(lambda: _answer(endpoint, request, read))
@@ -165,7 +167,9 @@ def _answer(endpoint: Endpoint, request: urllib.request.Request, read: Callable[
             said = exc.read(400).decode("utf-8", "replace")
         raise NoAnswer(f"{where} answered {exc.code}: {said}", status=exc.code) from exc
     except (OSError, http.client.HTTPException) as exc:
-        raise NoAnswer(f"{where} cannot be asked: {getattr(exc, 'reason', exc)}.") from exc
+        raise NoAnswer(
+            f"{where} cannot be asked: {getattr(exc, 'reason', None) or exc or type(exc).__name__}."
+        ) from exc
 
 
 async def in_thread(work: Callable[[], T]) -> T:
