@@ -1,5 +1,7 @@
 """``trimtab models``: the pool."""
 
+from collections.abc import Mapping
+
 import typer
 
 from trimtab.cli import output
@@ -9,7 +11,8 @@ from trimtab.cli.models_export import export
 from trimtab.cli.models_quantize import quantize
 from trimtab.control import ModelRow, priced_by
 from trimtab.control.numbers import usd_per_mtok
-from trimtab.wiring import EngineRow, engine_rows
+from trimtab.store import Artifact
+from trimtab.wiring import EngineRow, engine_rows, registered_artifacts
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.command("export")(export)
@@ -66,4 +69,32 @@ def _engine_row(engine: EngineRow) -> list[output.Cell]:
         ", ".join(engine.models),
         engine.base_url,
         engine.reason,
+    ]
+
+
+@app.command("variants")
+def list_variants(context: typer.Context, json: JsonOption = False) -> None:
+    """List the registered model files: what each was made from, what it costs and loses, and whether it may serve."""
+    artifacts = registered_artifacts(invocation_of(context).settings())
+    if json:
+        output.print_json(artifacts)
+        return
+    names = {each.digest: each.name for each in artifacts}
+    columns = ["File", "Parent", "Precision", ">MB", ">Tokens/s", "Gate", "May serve", "Digest"]
+    output.print_table(columns, [_variant_row(each, names) for each in artifacts])
+    if not artifacts:
+        output.note("No model file is registered: `trimtab models quantize` registers a model and its variants.")
+
+
+def _variant_row(artifact: Artifact, names: Mapping[str, str]) -> list[output.Cell]:
+    speed = artifact.facts.get("output_tokens_per_s")
+    return [
+        artifact.name,
+        None if artifact.parent_digest is None else names.get(artifact.parent_digest, artifact.parent_digest[:12]),
+        artifact.precision,
+        f"{artifact.size_bytes / 1e6:,.1f}",
+        f"{speed:,.0f}" if isinstance(speed, float) else None,
+        str(artifact.gate_outcome),
+        "no" if artifact.is_blocked else "yes",
+        artifact.digest[:12],
     ]

@@ -9,6 +9,7 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
+from trimtab.control import local_operator
 from trimtab.control.numbers import percent
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import SCORERS, Scorer, Suite, load_suite
@@ -44,6 +45,9 @@ def quantize(
         "normalised_match"
     ),
     slots: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Cases asked at a time.")] = 4,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processor threads; llama.cpp decides by default.")
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = 256,
     json: JsonOption = False,
 ) -> int:
@@ -70,13 +74,13 @@ def quantize(
         ladder = asyncio.run(
             climb(
                 plan,
-                Serving(logs=settings.data_dir / "logs", slots=slots, max_tokens=max_tokens),
+                Serving(logs=settings.data_dir / "logs", slots=slots, threads=threads, max_tokens=max_tokens),
                 lambda what, done, total: progress.update(f"{what}: {done:,} of {total:,}"),
             )
         )
     finally:
         progress.clear()
-    register_ladder(settings, ladder)
+    register_ladder(settings, ladder, actor=local_operator().actor)
     if json:
         output.print_json(ladder)
     else:
@@ -89,9 +93,7 @@ def _print(ladder: Ladder) -> None:
     columns = ["Variant", ">MB", ">Of parent", ">Tokens/s", ">Memory MB", ">Perplexity", ">Quality", ">n", "Verdict"]
     output.print_table(columns, [_row(row, ladder.parent) for row in rows])
     if ladder.suite is None:
-        output.note(
-            "Nothing was judged: --suite FILE says by which cases. Unjudged variants may serve, with a warning."
-        )
+        output.note("Nothing was judged, and what is not judged is not served: --suite FILE says by which cases.")
         return
     output.print_line("")
     strata = [score.stratum for score in ladder.parent.strata]

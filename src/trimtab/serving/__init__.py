@@ -1,6 +1,6 @@
 """Local model servers: started or found, watched, and ended with the service."""
 
-from trimtab.serving.build import build_engine, check_files
+from trimtab.serving.build import build_engine, check_files, digest_of
 from trimtab.serving.config import AdapterConfig, EngineConfig, EngineKind
 from trimtab.serving.engine import Adapter, Endpoint, Engine, EngineFacts, EngineLoad
 from trimtab.serving.model_file import FileFacts, facts_of
@@ -20,5 +20,6 @@ __all__ = [
     "Supervisor",
     "build_engine",
     "check_files",
+    "digest_of",
     "facts_of",
 ]

@@ -33,6 +33,17 @@ def build_engine(config: EngineConfig, *, logs: Path) -> Engine:
     return OpenAIEngine(config)
 
 
+def digest_of(path: Path) -> str:
+    """Return the sha256 of a model file, 64 hexadecimal digits; it is read in pieces.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    from trimtab.serving.gguf import digest_of as digest
+
+    return digest(path)
+
+
 def check_files(config: EngineConfig) -> str:
     """Look at what an engine that is started here would load; return what it is, for people.
 

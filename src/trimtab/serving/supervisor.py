@@ -72,9 +72,18 @@ class Supervisor:
         self._default_timeout_s = default_timeout_s
         self._keepers: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin to keep every engine alive; returns at once."""
-        self._keepers = [asyncio.create_task(self._keep(engine)) for engine in self.engines.values()]
+    def start(self, refused: Mapping[str, str] | None = None) -> None:
+        """Begin to keep every engine alive; returns at once.
+
+        Args:
+            refused: Engines that must not start, by name, and why; they stay down.
+        """
+        reasons = refused or {}
+        for name, reason in reasons.items():
+            log.error("engine %s is not started: %s", name, reason)
+            self._set(self.engines[name], phase="down", reason=reason)
+        allowed = [engine for name, engine in self.engines.items() if name not in reasons]
+        self._keepers = [asyncio.create_task(self._keep(engine)) for engine in allowed]
 
     async def stop(self, *, drain_s: float = 5.0) -> None:
         """Let calls under way end, then end every engine."""

@@ -6,7 +6,7 @@ from trimtab.wiring.pool import pool_of, price_book_of
 from trimtab.wiring.preparing import first_admin_secret, prepare
 from trimtab.wiring.retaining import retain_forever
 from trimtab.wiring.settings import ENVIRONMENT, Settings, load_settings
-from trimtab.wiring.variants import register_ladder
+from trimtab.wiring.variants import register_ladder, registered_artifacts
 from trimtab.wiring.worker import EVIDENCE_S, POLL_S, Worker, WorkerHealth, build_worker
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "prepare",
     "price_book_of",
     "register_ladder",
+    "registered_artifacts",
     "retain_forever",
     "running_engines",
 ]

@@ -23,6 +23,7 @@ from trimtab.store import open_database
 from trimtab.wiring.detection import detect
 from trimtab.wiring.pool import pool_of, price_book_of
 from trimtab.wiring.settings import Settings
+from trimtab.wiring.variants import blocked_engine
 
 CONNECT_TIMEOUT_S = 3.0
 EXTRAS = {"cel": "cel", "parquet": "pyarrow", "postgres": "psycopg", "serving": "xllamacpp", "stats": "scipy"}
@@ -49,7 +50,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     for provider in settings.providers:
         yield _provider(provider)
     for engine in settings.engines:
-        yield _engine(engine)
+        yield _engine(settings, engine)
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:
@@ -147,15 +148,18 @@ def _provider(config: ProviderConfig) -> Finding:
     return _reach(subject, config.base_url)
 
 
-def _engine(config: EngineConfig) -> Finding:
+def _engine(settings: Settings, config: EngineConfig) -> Finding:
     """Look at an engine's files or address; nothing is started."""
     subject = f"engine {config.name}"
     if config.base_url is not None:
         return _reach(subject, config.base_url)
     try:
         message = check_files(config)
+        blocked = blocked_engine(settings, config) if settings.data_dir.exists() else None
     except TrimtabError as exc:
         return _failed(subject, exc)
+    if blocked is not None:
+        return Finding(subject=subject, verdict="failed", message=blocked, hint="Serve its parent, or judge it again.")
     return Finding(subject=subject, verdict="ok", message=message)
 
 

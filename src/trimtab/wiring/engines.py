@@ -12,11 +12,12 @@ from trimtab.core.errors import ConfigurationError, TrimtabError
 from trimtab.gateway import Provider
 from trimtab.providers import ProviderConfig, build_provider
 from trimtab.serving import EngineConfig, EngineState, Supervisor, build_engine
-from trimtab.store import AuditLog, Database
+from trimtab.store import ArtifactStore, AuditLog, Database
 from trimtab.wiring.engine_board import EngineBoard, EngineEntry
 from trimtab.wiring.engine_provider import EngineProvider
 from trimtab.wiring.keys import secrets_of
 from trimtab.wiring.settings import Settings
+from trimtab.wiring.variants import refused_engines
 
 log = logging.getLogger("trimtab.wiring")
 
@@ -114,9 +115,11 @@ def _row(config: EngineConfig, entry: EngineEntry | None) -> EngineRow:
 
 class _EngineRoom:
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._settings = settings
         self._board = board_of(settings)
         self._database = database
         self._audit = AuditLog(database, secrets_of(settings).audit_key, clock)
+        self._artifacts = ArtifactStore(database, self._audit, clock)
         logs = settings.data_dir / "logs"
         self._key_envs = {each.name: each.api_key_env for each in settings.engines if each.api_key_env is not None}
         self.engines = {config.name: build_engine(config, logs=logs) for config in settings.engines}
@@ -128,7 +131,8 @@ class _EngineRoom:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self.supervisor.start()
+        """Start every engine but those whose files must not serve."""
+        self.supervisor.start(await asyncio.to_thread(refused_engines, self._settings, self._artifacts))
 
     def show(self) -> None:
         """Write board and keys."""

@@ -16,6 +16,9 @@ _TAKES_SQL = {"text", "exec_driver_sql", "execute", "executemany", "executescrip
 OPEN_MODULES = {
     "trimtab.control.numbers",  # one way to show a figure, for the command line and the pages
     "trimtab.control.plain",
+    "trimtab.serving.gguf",  # model files, for the commands and the lab; a gateway that starts does not load them
+    "trimtab.serving.http",
+    "trimtab.serving.variants",
     "trimtab.stats.mcnemar",  # `stats` is entered module by module, so that nobody loads numpy for a rate
     "trimtab.stats.multiplicity",
     "trimtab.stats.paired",
@@ -32,7 +35,7 @@ READ_THE_ENVIRONMENT = {
     "gateway/metrics.py": "where prometheus_client keeps the counts of several workers",
     "providers/api_key.py": "the key itself, read again when it changes",
     "server/process.py": "handed on to the workers",
-    "serving/openai_url.py": "the key of a server that runs by itself",
+    "serving/found.py": "the key of a server that runs by itself",
     "serving/process.py": "handed on to the engines that are started here",
     "wiring/checking.py": "whether a provider's key is set",
     "wiring/settings.py": "every setting",

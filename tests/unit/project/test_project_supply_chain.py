@@ -47,7 +47,8 @@ def test_the_locks_hold_every_declared_dependency_at_an_allowed_version() -> Non
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run, build = project["project"]["dependencies"], project["dependency-groups"]["build"]
-    rest = [*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()]
+    extras = {name: lines for name, lines in project["project"]["optional-dependencies"].items() if name != "k-quants"}
+    rest = [*extras.values(), *project["dependency-groups"].values()]
     for lock, needed in zip(LOCKS, ([*run, *build], [*run, *(line for lines in rest for line in lines)]), strict=True):
         pinned = [Requirement(entry.split(" \\")[0].split(" --hash")[0]) for entry in _entries(lock)]
         if lock.name == "dev.lock":

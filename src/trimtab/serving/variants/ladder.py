@@ -158,7 +158,7 @@ async def _measured(
         row,
         output_tokens_per_s=served.output_tokens_per_s,
         memory_bytes=served.memory_bytes,
-        perplexity=perplexity_of(path, _texts(plan.suite)).perplexity,
+        perplexity=perplexity_of(path, _texts(plan.suite), threads=serving.threads).perplexity,
         overall=_score(served.run, None),
         strata=strata,
     ), served
