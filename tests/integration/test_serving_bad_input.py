@@ -120,6 +120,11 @@ async def test_a_model_as_an_adapter(tmp_path: Path) -> None:
     assert "is no LoRA adapter" in (await refusal(build(tmp_path, adapters=[{"name": "x", "path": path}]))).message
 
 
+async def test_a_model_that_gives_no_embeddings(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "model.gguf")
+    assert "gives no embeddings" in (await refusal(build(tmp_path, embeddings=True))).message
+
+
 async def test_more_context_than_the_model_was_trained_for(tmp_path: Path) -> None:
     write_tiny_model(tmp_path / "model.gguf", context_tokens=512)
     refused = await refusal(build(tmp_path, context_tokens=1024))

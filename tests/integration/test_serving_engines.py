@@ -4,20 +4,25 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 from tests.support.engine_suite import READY_S, Case, EngineSuite
 from tests.support.fake_ollama import FakeOllama
 from tests.support.fake_vllm import COMMAND
 from tests.support.tiny_gguf import write_tiny_adapter, write_tiny_model
 
+from trimtab.core.errors import EngineError
 from trimtab.serving import EngineConfig, build_engine
+from trimtab.serving.http import ask_json
 
 pytest.importorskip("xllamacpp", reason="llama.cpp is the extra `serving`")
 
+REAL_OLLAMA = "http://127.0.0.1:11434"
 KEY_ENV = "TRIMTAB_TEST_ENGINE_KEY"
 CONTEXT_TOKENS = 4096
 LLAMA_LONG = {"max_tokens": 1000, "ignore_eos": True}
@@ -139,12 +144,47 @@ def _vllm(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
     )
 
 
+def _real_ollama(request: pytest.FixtureRequest, files: Path, logs: Path) -> Case:
+    model = _smallest_model()
+    if model is None:
+        pytest.skip(f"Ollama does not run at {REAL_OLLAMA}, or has no model that only chats: `ollama pull llama3.2:1b`")
+    config = EngineConfig(name="real-ollama", kind="ollama", base_url=f"{REAL_OLLAMA}/v1", model=model)
+    return Case(
+        engine=build_engine(config, logs=logs),
+        config=config,
+        logs=logs,
+        model=model,
+        is_started_here=False,
+        has_key=False,
+        counts_load=False,
+    )
+
+
+def _smallest_model() -> str | None:
+    """Return the smallest model that writes without thinking first: the suite gives it a dozen tokens."""
+    try:
+        with urllib.request.urlopen(f"{REAL_OLLAMA}/api/tags", timeout=2) as answer:
+            rows = json.load(answer)["models"]
+        for row in sorted(rows, key=lambda row: int(row["size"])):
+            asked = urllib.request.Request(f"{REAL_OLLAMA}/api/show", data=json.dumps({"model": row["model"]}).encode())
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                capabilities = json.load(answer).get("capabilities", [])
+            if "completion" in capabilities and "thinking" not in capabilities:
+                return str(row["model"])
+    except OSError:
+        pass
+    return None
+
+
 _CASES: dict[str, Callable[[pytest.FixtureRequest, Path, Path], Case]] = {
     "llama_cpp": _llama_cpp,
     "openai": _openai,
     "ollama": _ollama,
     "vllm": _vllm,
 }
+_WITHOUT_OLLAMA = shutil.which("ollama") is None
+if not _WITHOUT_OLLAMA:
+    _CASES["real_ollama"] = _real_ollama
 
 
 class TestEngines(EngineSuite):
@@ -161,17 +201,28 @@ class TestEngines(EngineSuite):
         return case
 
 
-_REASON = "{0} is not on the PATH; its stand-in passes the same suite"
+async def test_an_engine_for_embeddings_serves_those(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.gguf", pooling=gguf.PoolingType.MEAN)
+    engine = build_engine(
+        EngineConfig(name="vectors", kind="llama_cpp", path=path, embeddings=True, threads=1), logs=tmp_path
+    )
+    await engine.start()
+    try:
+        assert (await engine.wait_ready(READY_S)).capabilities == {"embeddings"}
+        answer = await ask_json(engine.endpoint, "embeddings", {"model": "tiny", "input": ["one", "two"]})
+        assert [len(row["embedding"]) for row in answer["data"]] == [64, 64]
+    finally:
+        await engine.stop()
 
 
-@pytest.mark.skipif(shutil.which("ollama") is None, reason=_REASON.format("ollama"))
-async def test_the_real_ollama_names_its_models(tmp_path: Path) -> None:
-    config = EngineConfig(name="real", kind="ollama", base_url="http://127.0.0.1:11434/v1", model="none:such")
-    with pytest.raises(Exception, match=r"ollama pull none:such|not ready after"):
+@pytest.mark.skipif(_WITHOUT_OLLAMA, reason="ollama is not on the PATH; the suite runs on its stand-in")
+async def test_the_real_ollama_without_a_model_says_how_to_get_it(tmp_path: Path) -> None:
+    config = EngineConfig(name="real", kind="ollama", base_url=f"{REAL_OLLAMA}/v1", model="none:such")
+    with pytest.raises(EngineError, match=r"does not have 'none:such'|not ready after"):
         await build_engine(config, logs=tmp_path).wait_ready(5)
 
 
-@pytest.mark.skipif(shutil.which("vllm") is None, reason=_REASON.format("vllm"))
+@pytest.mark.skipif(shutil.which("vllm") is None, reason="vllm is not on the PATH; the suite runs on its stand-in")
 def test_the_real_vllm_knows_every_argument_that_it_is_given() -> None:
     shown = subprocess.run(["vllm", "serve", "--help=all"], capture_output=True, text=True, timeout=120, check=True)
     for argument in (

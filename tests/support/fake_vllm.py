@@ -2,8 +2,8 @@
 
 It is a process of its own with the arguments, addresses, status codes and metrics of vLLM's documentation
 (docs.vllm.ai: "vllm serve", "LoRA Adapters", "Production Metrics"); its answers are computed from the request. What it
-proves is our side: the command, the life cycle, the key, the adapters' coming and going. That vLLM itself behaves as
-documented is proven by the same suite where ``vllm`` is on the PATH.
+proves is our side: the command, the life cycle, the key, the adapters' coming and going. It does not prove that vLLM
+behaves as it is documented; where ``vllm`` is on the PATH, a test asks it whether it knows our arguments.
 """
 
 import argparse

@@ -20,8 +20,18 @@ _SHAPES = {
 }
 
 
-def write_tiny_model(path: Path, *, seed: int = 0, context_tokens: int = 512, has_tokenizer: bool = True) -> Path:
-    """Write a model whose vocabulary is every byte; with temperature 0 its gibberish is the same each time."""
+def write_tiny_model(
+    path: Path,
+    *,
+    seed: int = 0,
+    context_tokens: int = 512,
+    has_tokenizer: bool = True,
+    pooling: gguf.PoolingType | None = None,
+) -> Path:
+    """Write a model whose vocabulary is every byte; with temperature 0 its gibberish is the same each time.
+
+    With ``pooling`` it gives embeddings too.
+    """
     dice = np.random.default_rng(seed)
     tokens = [*SPECIAL, *_byte_tokens()]
     writer = gguf.GGUFWriter(path, "llama")
@@ -34,6 +44,8 @@ def write_tiny_model(path: Path, *, seed: int = 0, context_tokens: int = 512, ha
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(WIDTH // N_HEADS)
     writer.add_vocab_size(len(tokens))
+    if pooling is not None:
+        writer.add_pooling_type(pooling)
     if has_tokenizer:
         _add_tokenizer(writer, tokens)
     for name in ("token_embd", "output"):

@@ -191,6 +191,8 @@ class LlamaCppEngine:
     async def _facts(self) -> EngineFacts:
         assert self._info is not None
         meta = (await ask_json(self._endpoint, "models"))["data"][0]["meta"]
+        if self._config.embeddings:
+            await self._check_embeddings()
         chat = {"embeddings"} if self._config.embeddings else {"chat", "streaming", "json_object", "json_schema"}
         return EngineFacts(
             models=self.models,
@@ -202,6 +204,16 @@ class LlamaCppEngine:
             precision=self._info.precision,
             version=f"xllamacpp {importlib.metadata.version('xllamacpp')}",
         )
+
+    async def _check_embeddings(self) -> None:
+        """Ask for one: llama.cpp loads a file that does not say how to pool them, and then refuses every call."""
+        try:
+            await ask_json(self._endpoint, "embeddings", {"model": self.models[0], "input": "a"})
+        except NoAnswer as exc:
+            raise EngineError(
+                f"{self._label}: {self._path} gives no embeddings. {exc.message}",
+                hint="Serve a model that was made for embeddings; its file says how to pool them.",
+            ) from exc
 
     def _context_tokens(self, info: GgufInfo) -> int:
         asked = self._config.context_tokens
