@@ -1,0 +1,41 @@
+"""A kind of office work: how its values are drawn, and the sentences they are put in."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from trimtab.lab.office.cases import Split, Stratum
+from trimtab.workloads.tasks import TaskType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """The values of one case and the answer that follows from them."""
+
+    slots: Mapping[str, str]
+    """What stands for ``{name}`` in the sentences."""
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wordings:
+    """The sentences of one split. A template is one ask with one text."""
+
+    asks: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One kind of work. Its two splits share the values and not one sentence."""
+
+    name: str
+    stratum: Stratum
+    task_type: TaskType
+    draw: Callable[[random.Random], Drawn]
+    train: Wordings
+    test: Wordings
+
+    def wordings(self, split: Split) -> Wordings:
+        """Return the sentences of a split."""
+        return self.train if split == "train" else self.test

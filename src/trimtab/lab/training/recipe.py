@@ -1,0 +1,62 @@
+"""How a model of the pool is trained: its shape, its budget, its seed. Both models follow the same kind of recipe."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from trimtab.lab.office import BASE_STRATA, Stratum
+
+TOKENIZER_SEED: Final = 1
+TOKENIZER_CASES: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides the weights, apart from the machine's rounding."""
+
+    name: str
+    width: int
+    n_layers: int
+    n_heads: int
+    feed_forward_width: int
+    n_steps: int
+    n_drill_steps: int = 200
+    """First steps, which only repeat random tokens: copying is learned there in a fifth of the time that it takes on
+    the office's work alone. In as many steps after them, every second one is still a drill."""
+    batch_tokens: int = 2048
+    """Prompts and answers of one step, padding included."""
+    vocabulary_size: int = 1024
+    context_tokens: int = 512
+    strata: tuple[Stratum, ...] = ("routine", "reasoning", "reasoning", "edge")
+    """Drawn in turn; reasoning counts double, because it takes longest to learn."""
+    matrix_rate: float = 0.02
+    """Peak learning rate of Muon, for matrices."""
+    other_rate: float = 0.01
+    """Peak learning rate of AdamW, for embeddings and norms."""
+    weight_decay: float = 0.01
+    warmup_fraction: float = 0.02
+    decay_fraction: float = 0.4
+    """Last part of the steps, over which the learning rate falls to nothing."""
+    seed: int = 1
+
+    def rate_factor(self, step: int) -> float:
+        """Return the part of the peak learning rate at a step: up, level, down.
+
+        >>> [round(SMALL.rate_factor(step), 2) for step in (0, SMALL.n_steps // 2, SMALL.n_steps - 1)]
+        [0.02, 1.0, 0.0]
+        """
+        warmup = max(1, round(self.n_steps * self.warmup_fraction))
+        decay = max(1, round(self.n_steps * self.decay_fraction))
+        return min(1.0, (step + 1) / warmup, (self.n_steps - step) / decay)
+
+
+SMALL: Final = Recipe(name="office-small", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=2_400)
+LARGE: Final = Recipe(name="office-large", width=320, n_layers=4, n_heads=5, feed_forward_width=864, n_steps=2_400)
+FAST: Final = Recipe(
+    name="office-fast", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=800, strata=("routine",)
+)
+"""A reduced pool of one model, to prove the recipe in minutes: routine work only."""
+FAST_FLOOR: Final = 0.8
+"""Accuracy on routine work that :data:`FAST` reaches on two cores."""
+RECIPES: Final = (SMALL, LARGE)
+
+assert set(SMALL.strata) == set(LARGE.strata) == set(BASE_STRATA)
