@@ -129,6 +129,24 @@ def test_s28_a_killed_engine_moves_its_calls_to_the_next_model_and_comes_back(
     assert {call_id for _, _, call_id in answered} <= recorded
 
 
+def test_s9_a_switch_of_the_default_leaves_engines_and_registered_files_alone(
+    upstream: MockUpstream, tmp_path: Path
+) -> None:
+    configure(tmp_path, upstream, policy=POLICY.replace('"tiny:base", "mock:big"', '"mock:big"'))
+
+    def deployed() -> tuple[object, ...]:
+        return engines(service), json.loads(service.cli("models", "variants", "--json").stdout), engine_process(service)
+
+    with running(tmp_path) as service:
+        wait_until(lambda: engines(service)["state"] == "ready", timeout_s=20)
+        before = deployed()
+        assert service.chat(max_tokens=1).headers["x-trimtab-model"] == "mock:big"
+        (tmp_path / "policy.yaml").write_text(POLICY)
+        until_ready(service)
+        after = deployed()
+    assert after == before
+
+
 def test_several_workers_share_one_engine(upstream: MockUpstream, tmp_path: Path) -> None:
     configure(tmp_path, upstream)
     document = (tmp_path / "trimtab.yaml").read_text()

@@ -1,8 +1,13 @@
 """A provider in front of a local engine: asked only while the engine is ready."""
 
+import asyncio
+import time
+
 from trimtab.core.errors import UpstreamUnavailable
 from trimtab.gateway import Provider, UpstreamRequest, UpstreamResponse
 from trimtab.wiring.engine_board import EngineBoard
+
+_LOOK_S = 0.05
 
 
 class EngineProvider:
@@ -30,12 +35,17 @@ class EngineProvider:
         return entry is not None and entry.is_ready and self._inner.is_available(model)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """Send as the inner provider does.
+        """Send as the inner provider does; a call that comes while the engine starts waits for it.
+
+        Whoever is sent here while it is not ready had nowhere else to go: models that are unavailable are asked last.
 
         Raises:
             UpstreamUnavailable: the engine is not ready; the message says why.
         """
         entry = self._board.entries.get(self.name)
+        while entry is not None and entry.phase == "starting" and time.monotonic() < request.deadline_s:
+            await asyncio.sleep(_LOOK_S)
+            entry = self._board.entries.get(self.name)
         if entry is None or not entry.is_ready:
             state = "not running" if entry is None else entry.phase
             reason = f": {entry.reason}" if entry is not None and entry.reason else "."
