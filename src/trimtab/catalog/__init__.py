@@ -4,6 +4,7 @@ from trimtab.catalog.cards import Boundary, Capability, ModelCard, ModelClass, P
 from trimtab.catalog.config import ALWAYS, ModelConfig, PriceConfig
 from trimtab.catalog.price_book import PriceBook
 from trimtab.catalog.prices import TOKENS_PER_MTOK, Cost, Price, PriceSource, Rate
+from trimtab.catalog.probes import ProbedCapability, ProbedContext, ProbedPower, ProbeLevel, ProbeResult, read_probe
 
 __all__ = [
     "ALWAYS",
@@ -19,5 +20,11 @@ __all__ = [
     "PriceBook",
     "PriceConfig",
     "PriceSource",
+    "ProbeLevel",
+    "ProbeResult",
+    "ProbedCapability",
+    "ProbedContext",
+    "ProbedPower",
     "Rate",
+    "read_probe",
 ]

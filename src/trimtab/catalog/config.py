@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trimtab.catalog.cards import Boundary, Capability, ModelCard, ModelClass
 from trimtab.catalog.prices import TOKENS_PER_MTOK, Price, PriceSource, Rate
+from trimtab.catalog.probes import ProbeResult
 from trimtab.core import Api
 
 _SECONDS_PER_HOUR = 3600
@@ -41,7 +42,8 @@ class PriceConfig(_Section):
     usd_per_hour: Decimal | None = Field(default=None, ge=0)
     """Cost of the machine for one hour, for a self-hosted model."""
     output_tokens_per_s: float | None = Field(default=None, gt=0)
-    """Measured on that machine at full load, with prompts like yours: reading them is inside the figure."""
+    """Measured on that machine at full load, with prompts like yours: reading them is inside the figure. Left out: as
+    `trimtab models probe` last measured it; before a probe the model is unpriced."""
     utilisation: float | None = Field(default=None, gt=0, le=1)
     """Share of the paid hours that it really works at that speed."""
 
@@ -58,15 +60,35 @@ class PriceConfig(_Section):
         if any(value is not None for value in hourly):
             if any(value is not None for value in rates):
                 raise ValueError("a price is either per million tokens or per hour, not both")
-            if any(value is None for value in hourly):
-                raise ValueError("a price per hour needs usd_per_hour, output_tokens_per_s and utilisation together")
+            if self.usd_per_hour is None or self.utilisation is None:
+                raise ValueError("a price per hour needs usd_per_hour and utilisation together")
         elif self.input_usd_per_mtok is None:
             raise ValueError("a price needs input_usd_per_mtok, or usd_per_hour for a self-hosted model")
         return self
 
-    def derived(self) -> Price:
-        """Return the price this describes."""
-        return self._hourly() if self.usd_per_hour is not None else self._contract()
+    @property
+    def needs_probe(self) -> bool:
+        """Whether it is a price only together with a measured speed."""
+        return self.usd_per_hour is not None and self.output_tokens_per_s is None
+
+    def derived(self, probe: ProbeResult | None = None) -> Price | None:
+        """Return the price this describes.
+
+        Args:
+            probe: The model's newest, for a price per hour that names no speed.
+
+        Returns:
+            ``None`` where such a price has no measured speed to be spread over.
+        """
+        if self.usd_per_hour is None:
+            return self._contract()
+        if self.output_tokens_per_s is not None:
+            return self._hourly(self.output_tokens_per_s, "")
+        peak = None if probe is None else probe.peak
+        if probe is None or peak is None or peak.output_tokens_per_s is None:
+            return None
+        measured = f" (probe of {probe.day}, n = {peak.n_calls} calls, {peak.concurrency} at a time)"
+        return self._hourly(peak.output_tokens_per_s, measured)
 
     def _contract(self) -> Price:
         assert self.input_usd_per_mtok is not None
@@ -81,7 +103,7 @@ class PriceConfig(_Section):
             as_of=self.valid_from,
         )
 
-    def _hourly(self) -> Price:
+    def _hourly(self, output_tokens_per_s: float, measured: str) -> Price:
         """Spread the hour over the output tokens it yields: ``usd_per_hour / (tokens_per_s x 3600 x utilisation)``.
 
         Source:
@@ -89,12 +111,11 @@ class PriceConfig(_Section):
             utilisation = $0.4547 per million output tokens.
         """
         assert self.usd_per_hour is not None
-        assert self.output_tokens_per_s is not None
         assert self.utilisation is not None
-        tokens_per_hour = Decimal(str(self.output_tokens_per_s)) * _SECONDS_PER_HOUR * Decimal(str(self.utilisation))
+        tokens_per_hour = Decimal(str(output_tokens_per_s)) * _SECONDS_PER_HOUR * Decimal(str(self.utilisation))
         usd_per_mtok = (self.usd_per_hour * TOKENS_PER_MTOK / tokens_per_hour).quantize(_RATE_STEP)
         how = (
-            f"${self.usd_per_hour}/h over {self.output_tokens_per_s:g} output tokens/s "
+            f"${self.usd_per_hour}/h over {output_tokens_per_s:g} output tokens/s{measured} "
             f"at {self.utilisation:.0%} utilisation, reading the prompt included"
         )
         return Price(

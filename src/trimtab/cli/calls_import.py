@@ -75,9 +75,10 @@ def import_calls(
 
 
 def _priced(invocation: Invocation, rows: Iterator[Row]) -> Iterator[Row]:
-    from trimtab.wiring import price_book_of
+    from trimtab.wiring import price_book_of, stored_probes
 
-    return price_rows(rows, price_book_of(invocation.settings()))
+    settings = invocation.settings()
+    return price_rows(rows, price_book_of(settings, stored_probes(settings)))
 
 
 @contextmanager

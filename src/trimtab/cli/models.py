@@ -8,14 +8,16 @@ from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
 from trimtab.cli.models_export import export
+from trimtab.cli.models_probe import probe
 from trimtab.cli.models_quantize import quantize
 from trimtab.control import ModelRow, priced_by
-from trimtab.control.numbers import usd_per_mtok
+from trimtab.control.numbers import measured, usd_per_mtok
 from trimtab.store import Artifact
 from trimtab.wiring import EngineRow, engine_rows, registered_artifacts
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.command("export")(export)
+app.command("probe")(probe)
 app.command("quantize")(quantize)
 
 
@@ -28,7 +30,11 @@ def list_models(context: typer.Context, json: JsonOption = False) -> None:
         output.print_json(models)
         return
     columns = ["Model", "Class", "Boundary", "Region", ">Context", ">In $/Mtok", ">Out $/Mtok", "Price from", "Can"]
-    output.print_table(columns, map(_row, models))
+    if any(model.probe is not None for model in models):
+        columns.append("Measured")
+        output.print_table(columns, [[*_row(model), measured(model.probe)] for model in models])
+    else:
+        output.print_table(columns, map(_row, models))
     if not models:
         output.note("The pool is empty: add `models:` to the configuration, or let `trimtab init` find some.")
 

@@ -17,6 +17,7 @@ from trimtab.control.keys import KeyDesk, MadeKey
 from trimtab.control.operators import DATA_SCOPES, Operator, local_operator
 from trimtab.control.policies import Applied, PolicyCheck, PolicyDesk, policy_in_force
 from trimtab.control.policy_file import actor_of
+from trimtab.control.probes import latest_probes, save_probe
 from trimtab.control.reports import DaySummary, ModelRow, ModelShare, Sums, WorkloadSummary, priced_by
 
 __all__ = [
@@ -47,7 +48,9 @@ __all__ = [
     "WorkloadExplanation",
     "WorkloadSummary",
     "actor_of",
+    "latest_probes",
     "local_operator",
     "policy_in_force",
     "priced_by",
+    "save_probe",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from trimtab.catalog import Pool, PriceBook
 from trimtab.control.deciding import facts_of, measure_with
+from trimtab.control.probes import Probes
 from trimtab.control.recorded_pool import with_recorded_models
 from trimtab.control.reports import Quality
 from trimtab.core import GATEWAY, CallRecord, CallStatus, Clock
@@ -66,16 +67,24 @@ class Comparer:
         pool: The configured models.
         prices: Their prices.
         quality: Measured quality, as it stands when it is called.
+        probes: The newest of each model, likewise.
         clock: Dates prices.
     """
 
     def __init__(
-        self, reader: CallReader, pool: Pool, prices: PriceBook, quality: Callable[[], Quality], clock: Clock
+        self,
+        reader: CallReader,
+        pool: Pool,
+        prices: PriceBook,
+        quality: Callable[[], Quality],
+        probes: Probes,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._pool = pool
         self._prices = prices
         self._quality = quality
+        self._probes = probes
         self._clock = clock
 
     def diff(self, old: Policy | None, text: str, *, origin: str, chosen: CallFilter) -> PolicyDiff:
@@ -139,7 +148,7 @@ class Comparer:
         )
 
     def _measure(self) -> Measure:
-        return measure_with(self._reader, self._quality())
+        return measure_with(self._reader, self._quality(), self._probes())
 
     def _cases(self, chosen: CallFilter) -> Iterator[tuple[str, Facts, str | None]]:
         facts_behind = _Decided()

@@ -1,7 +1,8 @@
 """What decisions made at the desk rest on: the journal's measurements, and the facts behind its calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from trimtab.catalog import ProbeResult
 from trimtab.core import CallRecord
 from trimtab.gateway import MEASURED_CALLS, Measurements
 from trimtab.policy import Facts
@@ -10,9 +11,14 @@ from trimtab.store import CallReader
 from trimtab.workloads import rounded_up
 
 
-def measure_with(reader: CallReader, quality: Callable[[str, str], Estimate | None]) -> Measure:
-    """Return what is known of ``(workload, model)``: graded quality there, and latency over all its newest calls."""
-    measurements = Measurements.of(reader.latency_samples(MEASURED_CALLS))
+def measure_with(
+    reader: CallReader, quality: Callable[[str, str], Estimate | None], probes: Mapping[str, ProbeResult]
+) -> Measure:
+    """Return what is known of ``(workload, model)``: graded quality there, and latency over all its newest calls.
+
+    Where those are too few, the model's newest probe stands in.
+    """
+    measurements = Measurements.of(reader.latency_samples(MEASURED_CALLS), probes)
 
     def measure(workload: str, model: str) -> Measured:
         speed = measurements.speed(model)
@@ -22,6 +28,7 @@ def measure_with(reader: CallReader, quality: Callable[[str, str], Estimate | No
             speed.total_p95_ms,
             speed.output_tokens_per_s,
             speed.n_samples,
+            speed.probe_day,
         )
 
     return measure

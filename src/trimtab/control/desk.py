@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trimtab.catalog import Pool, PriceBook
+from trimtab.catalog import Pool, PriceBook, ProbeResult
 from trimtab.control.comparing import Comparer, PolicyDiff
 from trimtab.control.explaining import CallExplanation, Explainer, WorkloadExplanation
 from trimtab.control.keys import KeyDesk
 from trimtab.control.operators import Doorkeeper, Operator
 from trimtab.control.policies import PolicyDesk
 from trimtab.control.policy_file import PolicyFile
+from trimtab.control.probes import latest_probes
 from trimtab.control.reports import (
     DaySummary,
     ModelRow,
@@ -34,6 +35,7 @@ from trimtab.store import (
     Database,
     KeyStore,
     PolicyStore,
+    ProbeStore,
     Secrets,
 )
 
@@ -75,8 +77,11 @@ class Desk:
         self.keys = KeyDesk(key_store, clock)
         self.policies = PolicyDesk(PolicyStore(database, clock), self._audit, pool, clock)
         self._door = Doorkeeper(key_store, clock)
-        self._explainer = Explainer(self._reader, pool, prices, self._quality, self.policies.in_force, clock)
-        self._comparer = Comparer(self._reader, pool, prices, self._quality, clock)
+        self._probe_store = ProbeStore(database)
+        self._explainer = Explainer(
+            self._reader, pool, prices, self._quality, self.probes, self.policies.in_force, clock
+        )
+        self._comparer = Comparer(self._reader, pool, prices, self._quality, self.probes, clock)
         self._file = None if policy_file is None else PolicyFile(policy_file, self.policies)
 
     def authenticate(self, secret: str | None) -> Operator:
@@ -135,8 +140,13 @@ class Desk:
         return days_of(self._reader.by_day(chosen), self._reader.by_day(replace(chosen, model="")))
 
     def models(self) -> list[ModelRow]:
-        """Return the pool with today's prices."""
-        return models_of(self._pool, self._prices, self._clock.now_us())
+        """Return the pool with today's prices and each model's newest probe."""
+        probes = self.probes()
+        return models_of(self._pool, self._prices.with_probes(probes), probes, self._clock.now_us())
+
+    def probes(self) -> Mapping[str, ProbeResult]:
+        """Return the newest probe of each model."""
+        return latest_probes(self._probe_store)
 
     def overview(self, operator: Operator, source: str | None = None) -> dict[str, Any]:  # Any: what the page names
         """Return what the first page shows: totals, policy, workloads, days, models and the newest calls.

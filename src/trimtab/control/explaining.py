@@ -9,6 +9,7 @@ import msgspec
 from trimtab.catalog import Pool, PriceBook
 from trimtab.control.deciding import facts_of, measure_with
 from trimtab.control.operators import Operator
+from trimtab.control.probes import Probes
 from trimtab.control.reports import Quality, WorkloadSummary, workloads_of
 from trimtab.core import GATEWAY, CallRecord, Clock, Feedback, JournalEntry
 from trimtab.core.errors import NotFound
@@ -48,6 +49,7 @@ class Explainer:
         pool: The models, for decisions made afresh.
         prices: Likewise.
         quality: Measured quality, as it stands when it is called.
+        probes: The newest of each model, likewise.
         policy: The policy in force.
         clock: Dates prices.
     """
@@ -58,6 +60,7 @@ class Explainer:
         pool: Pool,
         prices: PriceBook,
         quality: Callable[[], Quality],
+        probes: Probes,
         policy: Callable[[], Policy | None],
         clock: Clock,
     ) -> None:
@@ -65,6 +68,7 @@ class Explainer:
         self._pool = pool
         self._prices = prices
         self._quality = quality
+        self._probes = probes
         self._policy = policy
         self._clock = clock
 
@@ -126,7 +130,7 @@ class Explainer:
                     basis = f"The newest call under this policy, {call.call_id}."
                     return explain_decision(decode_decision(record)), basis
         facts, n_alike = _usual_facts(calls)
-        measure = measure_with(self._reader, self._quality())
+        measure = measure_with(self._reader, self._quality(), self._probes())
         constraints = policy.resolve(facts, self._pool)
         decision = decide_afresh(
             facts, constraints, self._pool, self._prices, at_us=self._clock.now_us(), measure=measure

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from trimtab.catalog import ProbeResult
 from trimtab.core import format_usd, from_nano_usd, to_datetime
 from trimtab.routing import Estimate
 
@@ -108,6 +109,25 @@ def ms(duration_ms: float | None) -> str:
         return "-"
     places = 0 if duration_ms >= 10 else 1 if duration_ms >= 1 else 2
     return f"{duration_ms:,.{places}f} ms"
+
+
+def measured(probe: ProbeResult | None) -> str:
+    """Return a probed model's speed with its date and sample size; a dash where nobody measured it.
+
+    >>> measured(None)
+    '-'
+    """
+    light, peak = (None, None) if probe is None else (probe.light, probe.peak)
+    if probe is None or light is None:
+        return "-"
+    one, every = (
+        None if speed is None else f"{speed:,.1f}"
+        for speed in (light.call_output_tokens_per_s, None if peak is None else peak.output_tokens_per_s)
+    )
+    return (
+        f"TTFT {ms(light.ttft_p50_ms)}, {one or '-'} tokens/s a call, {every or '-'} in all "
+        f"(n = {probe.n_calls:,}, {probe.day})"
+    )
 
 
 def instant(at_us: int | None) -> str:

@@ -4,11 +4,11 @@ Sums come from the roll-ups, which the store keeps in the transaction of the cal
 they equal a sum over the calls to the last nano-dollar.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from trimtab.catalog import ALWAYS, ModelCard, PriceBook
+from trimtab.catalog import ALWAYS, ModelCard, PriceBook, ProbeResult
 from trimtab.control.numbers import usd_text
 from trimtab.core import US_PER_DAY, to_datetime
 from trimtab.routing import Estimate
@@ -92,6 +92,8 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     """Where the price can be checked, or ``unpriced``."""
     price_date: str | None
     """ISO date; ``None`` without a price, or without its date."""
+    probe: ProbeResult | None = None
+    """The newest; ``None`` where nobody measured it."""
 
 
 NOBODY = "none"
@@ -123,9 +125,11 @@ def days_of(days: Iterable[DayTotals], nobody: Iterable[DayTotals]) -> list[DayS
     return [_day(row, without.get(row.day, 0)) for row in sorted(days, key=lambda row: -row.day)]
 
 
-def models_of(cards: Iterable[ModelCard], prices: PriceBook, at_us: int) -> list[ModelRow]:
-    """Return the pool with the prices of the moment."""
-    return [_model(card, prices, at_us) for card in cards]
+def models_of(
+    cards: Iterable[ModelCard], prices: PriceBook, probes: Mapping[str, ProbeResult], at_us: int
+) -> list[ModelRow]:
+    """Return the pool with the prices of the moment and what was measured."""
+    return [_model(card, prices, probes.get(card.name), at_us) for card in cards]
 
 
 def priced_by(model: ModelRow) -> str:
@@ -187,7 +191,7 @@ def _day(row: DayTotals, n_nobody: int) -> DaySummary:
     )
 
 
-def _model(card: ModelCard, prices: PriceBook, at_us: int) -> ModelRow:
+def _model(card: ModelCard, prices: PriceBook, probe: ProbeResult | None, at_us: int) -> ModelRow:
     price = prices.price_of(card, at_us)
     return ModelRow(
         model=card.name,
@@ -201,4 +205,5 @@ def _model(card: ModelCard, prices: PriceBook, at_us: int) -> ModelRow:
         output_usd_per_mtok=None if price is None or price.output is None else f"{price.output.usd_per_mtok:f}",
         price_source=UNPRICED if price is None else f"{price.source.value}: {price.origin}",
         price_date=None if price is None or price.as_of == ALWAYS else price.as_of.isoformat(),
+        probe=probe,
     )

@@ -226,6 +226,7 @@ class Chooser:
             total_p95_ms=_coarse(speed.total_p95_ms),
             output_tokens_per_s=_coarse(speed.output_tokens_per_s),
             n_latency=speed.n_samples,
+            probe_day=speed.probe_day,
             is_available=is_available,
             max_output_tokens=constraints.max_output_tokens,
             max_choices=constraints.max_choices,

@@ -14,7 +14,8 @@ deadlines, retries, breaker, cool-down, concurrency limit and API key, and adds 
 ``send`` raises what ``Provider.send`` says.
 """
 
+from trimtab.providers.api_key import ApiKey
 from trimtab.providers.build import build_provider
 from trimtab.providers.config import ProviderConfig
 
-__all__ = ["ProviderConfig", "build_provider"]
+__all__ = ["ApiKey", "ProviderConfig", "build_provider"]

@@ -18,6 +18,7 @@ class Measured(NamedTuple):
     total_p95_ms: float | None = None
     output_tokens_per_s: float | None = None
     n_latency: int = 0
+    probe_day: str | None = None
 
 
 Measure = Callable[[str, str], Measured]

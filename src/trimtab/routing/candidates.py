@@ -21,6 +21,7 @@ def candidate_facts(
     total_p95_ms: float | None = None,
     output_tokens_per_s: float | None = None,
     n_latency: int = 0,
+    probe_day: str | None = None,
     is_available: bool = True,
     max_output_tokens: int | None = None,
     max_choices: int | None = None,
@@ -37,6 +38,7 @@ def candidate_facts(
         total_p95_ms: Likewise.
         output_tokens_per_s: Likewise.
         n_latency: Calls behind those three.
+        probe_day: ISO date of the probe that made those calls; ``None``: they were callers'.
         is_available: False while a call to it would not be tried.
         max_output_tokens: The policy's clamp, when it has one.
         max_choices: Likewise for the number of answers to one prompt.
@@ -51,6 +53,7 @@ def candidate_facts(
         total_p95_ms=total_p95_ms,
         output_tokens_per_s=output_tokens_per_s,
         n_latency=n_latency,
+        probe_day=probe_day,
         energy_wh=None if energy is None else energy * output_tokens / TOKENS_PER_MTOK,
         is_available=is_available,
         capability_rank=card.capability_rank,

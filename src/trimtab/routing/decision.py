@@ -31,6 +31,9 @@ class CandidateFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     total_p95_ms: float | None = None
     output_tokens_per_s: float | None = None
     n_latency: int = 0
+    """Calls behind the three above."""
+    probe_day: str | None = None
+    """ISO date of the probe that made those calls, where the journal has too few; ``None``: they were callers'."""
     energy_wh: float | None = None
     """Estimated for this call."""
     is_available: bool = True

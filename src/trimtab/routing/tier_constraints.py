@@ -165,12 +165,16 @@ def _energy(cap_wh: float | None, notes: list[str]) -> Check:
 def _too_slow(target: Latency, notes: list[str]) -> Check:
     def check(candidate: CandidateFacts) -> tuple[str, str] | None:
         if candidate.n_latency < target.min_samples:
-            notes.append(f"{candidate.model}: {candidate.n_latency} latencies, fewer than {target.min_samples}")
+            source = "" if candidate.probe_day is None else f" (probe of {candidate.probe_day})"
+            notes.append(f"{candidate.model}: {candidate.n_latency} latencies{source}, fewer than {target.min_samples}")
             return None
+        source = "" if candidate.probe_day is None else f" of the probe of {candidate.probe_day}"
         missed = _missed(target, candidate)
         if missed is None:
+            if source:
+                notes.append(f"{candidate.model}: within the target by n = {candidate.n_latency} calls{source}")
             return None
-        return LATENCY, f"{candidate.model}: {missed}, n = {candidate.n_latency} calls."
+        return LATENCY, f"{candidate.model}: {missed}, n = {candidate.n_latency} calls{source}."
 
     return check
 

@@ -22,6 +22,7 @@ from trimtab.serving import EngineConfig, check_files
 from trimtab.store import open_database
 from trimtab.wiring.detection import detect
 from trimtab.wiring.pool import pool_of, price_book_of
+from trimtab.wiring.probing import stored_probes
 from trimtab.wiring.settings import Settings
 from trimtab.wiring.variants import blocked_engine
 
@@ -74,7 +75,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
 
 def _pool(settings: Settings) -> Iterator[Finding]:
     try:
-        pool = pool_of(settings)
+        pool, probes = pool_of(settings), stored_probes(settings)
     except TrimtabError as exc:
         yield _failed("models", exc)
         return
@@ -84,14 +85,16 @@ def _pool(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding(subject="models", verdict="ok", message=f"{len(pool)} in the pool")
-    prices, now_us = price_book_of(settings), SystemClock().now_us()
+    prices, now_us = price_book_of(settings, probes), SystemClock().now_us()
     for card in pool:
         if prices.price_of(card, now_us) is None:
             yield Finding(
                 subject=card.name,
                 verdict="warning",
                 message="has no price: its calls count as unpriced and no money cap can see them",
-                hint="Give it `price:`, or `price_id:` when the price list knows it by another name.",
+                hint=f"`trimtab models probe {card.name}` measures the speed that its price per hour needs."
+                if prices.waits_for_probe(card)
+                else "Give it `price:`, or `price_id:` when the price list knows it by another name.",
             )
 
 

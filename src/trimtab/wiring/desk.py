@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trimtab.control import Desk
+from trimtab.control import Desk, latest_probes
 from trimtab.core import Clock, SystemClock
-from trimtab.store import CallReader, Database, open_database
+from trimtab.store import CallReader, Database, ProbeStore, open_database
 from trimtab.wiring.evidence import load_evidence
 from trimtab.wiring.keys import secrets_of
 from trimtab.wiring.pool import pool_of, price_book_of
@@ -22,7 +22,7 @@ def build_desk(settings: Settings, database: Database, clock: Clock | None = Non
     return Desk(
         database=database,
         pool=pool_of(settings),
-        prices=price_book_of(settings),
+        prices=price_book_of(settings, latest_probes(ProbeStore(database))),
         evidence=lambda: load_evidence(reader),
         secrets=secrets_of(settings),
         clock=clock or SystemClock(),

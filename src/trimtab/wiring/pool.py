@@ -1,8 +1,9 @@
 """What may serve: cards, prices and upstreams, from the settings."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from trimtab.catalog import ModelCard, Pool, PriceBook
+from trimtab.catalog import ModelCard, Pool, PriceBook, ProbeResult
 from trimtab.core import Clock
 from trimtab.gateway import Provider
 from trimtab.providers import build_provider
@@ -35,9 +36,14 @@ def _completed(card: ModelCard, engine: EngineConfig | None) -> ModelCard:
     )
 
 
-def price_book_of(settings: Settings) -> PriceBook:
-    """Return the price list under the configured contract prices."""
-    return PriceBook({model.name: model.price for model in settings.models if model.price is not None})
+def price_book_of(settings: Settings, probes: Mapping[str, ProbeResult] | None = None) -> PriceBook:
+    """Return the price list under the configured contract prices.
+
+    Args:
+        settings: Say what each model costs.
+        probes: The newest of each model: how fast a machine is that is paid by the hour.
+    """
+    return PriceBook({model.name: model.price for model in settings.models if model.price is not None}, probes)
 
 
 def build_providers(settings: Settings, board: EngineBoard, clock: Clock) -> dict[str, Provider]:

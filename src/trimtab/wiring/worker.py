@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from trimtab.control import policy_in_force
+from trimtab.catalog import ProbeResult
+from trimtab.control import latest_probes, policy_in_force
 from trimtab.core import Clock, SystemClock
 from trimtab.core.errors import TrimtabError
 from trimtab.gateway import (
@@ -29,6 +30,7 @@ from trimtab.store import (
     FeedbackStore,
     KeyStore,
     PolicyStore,
+    ProbeStore,
     StateWatcher,
     open_database,
 )
@@ -97,6 +99,8 @@ class Worker:
     budgets: BudgetKeeper
     leases: BudgetStore
     reader: CallReader
+    probes: ProbeStore
+    measurements: Measurements
     policies: PolicyStore
     keys: KeyStore
     state: StateWatcher
@@ -180,9 +184,12 @@ class Worker:
         chooser = self.gateway.chooser
         while True:
             await asyncio.sleep(EVIDENCE_S)
-            evidence = await self._tried(lambda: load_evidence(self.reader))
-            if evidence is not None and evidence != chooser.rulebook.evidence:
-                chooser.replace(replace(chooser.rulebook, evidence=evidence))
+            found = await self._tried(lambda: (load_evidence(self.reader), latest_probes(self.probes)))
+            if found is not None:
+                evidence, probes = found
+                self.measurements.take_probes(probes)
+                book = chooser.rulebook
+                chooser.replace(replace(book, evidence=evidence, prices=book.prices.with_probes(probes)))
             else:
                 chooser.forget()
 
@@ -221,9 +228,12 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
     leases, reader = BudgetStore(database), CallReader(database)
     policies, keys = PolicyStore(database, clock), key_store(settings, database, clock)
     journal = build_recording(settings, database, worker=name, clock=clock)
-    budgets, measurements = BudgetKeeper(leases, name, clock), Measurements(load_speeds(reader))
+    probe_store = ProbeStore(database)
+    probes = latest_probes(probe_store)
+    budgets, measurements = BudgetKeeper(leases, name, clock), Measurements(load_speeds(reader), probes)
     board = board_of(settings)
-    chooser = Chooser(_rulebook(settings, policies, load_evidence(reader), board, clock), measurements, budgets)
+    rulebook = _rulebook(settings, policies, load_evidence(reader), probes, board, clock)
+    chooser = Chooser(rulebook, measurements, budgets)
     gateway = Gateway(
         settings=_gateway_settings(settings),
         chooser=chooser,
@@ -247,6 +257,8 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
         budgets=budgets,
         leases=leases,
         reader=reader,
+        probes=probe_store,
+        measurements=measurements,
         policies=policies,
         keys=keys,
         state=StateWatcher(database),
@@ -255,12 +267,17 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
 
 
 def _rulebook(
-    settings: Settings, policies: PolicyStore, evidence: JournalEvidence, board: EngineBoard, clock: Clock
+    settings: Settings,
+    policies: PolicyStore,
+    evidence: JournalEvidence,
+    probes: Mapping[str, ProbeResult],
+    board: EngineBoard,
+    clock: Clock,
 ) -> Rulebook:
     return Rulebook(
         policy=policy_in_force(policies),
         pool=pool_of(settings),
-        prices=price_book_of(settings),
+        prices=price_book_of(settings, probes),
         providers=build_providers(settings, board, clock),
         classifier=Classifier(settings.workloads),
         evidence=evidence,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import Response
 
+from trimtab.catalog import ProbeResult
 from trimtab.control import DaySummary, ModelRow, ModelShare, WorkloadSummary
 from trimtab.control.plain import plain
 from trimtab.core import CallRecord, JournalEntry, to_datetime
@@ -57,7 +58,25 @@ def day_rows(days: Sequence[DaySummary]) -> list[Cells]:
 
 def model_rows(models: Sequence[ModelRow]) -> list[Cells]:
     """Return one row for each model."""
-    return [{**msgspec.structs.asdict(row), "capabilities": " ".join(row.capabilities)} for row in models]
+    return [
+        {
+            **_without(msgspec.structs.asdict(row), "probe"),
+            "capabilities": " ".join(row.capabilities),
+            **_speed(row.probe),
+        }
+        for row in models
+    ]
+
+
+def _speed(probe: ProbeResult | None) -> Cells:
+    light, peak = (None, None) if probe is None else (probe.light, probe.peak)
+    return {
+        "probe_day": None if probe is None else probe.day,
+        "n_probe_calls": None if probe is None else probe.n_calls,
+        "ttft_p50_ms": None if light is None else light.ttft_p50_ms,
+        "call_output_tokens_per_s": None if light is None else light.call_output_tokens_per_s,
+        "output_tokens_per_s": None if peak is None else peak.output_tokens_per_s,
+    }
 
 
 def version_rows(versions: Sequence[PolicyVersion]) -> list[Cells]:
