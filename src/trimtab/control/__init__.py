@@ -3,6 +3,7 @@
 from trimtab.control.comparing import DecisionMoves, Move, PolicyDiff
 from trimtab.control.desk import Desk
 from trimtab.control.explaining import CallExplanation, WorkloadExplanation
+from trimtab.control.infrastructure import InfrastructureLine
 from trimtab.control.key_requests import (
     APP_PATTERN,
     MAX_DAYS,
@@ -33,6 +34,7 @@ __all__ = [
     "DaySummary",
     "DecisionMoves",
     "Desk",
+    "InfrastructureLine",
     "KeyChange",
     "KeyDesk",
     "KeyRequest",

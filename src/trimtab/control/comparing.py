@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from trimtab.catalog import Pool, PriceBook
 from trimtab.control.deciding import facts_of, measure_with
+from trimtab.control.infrastructure import InfrastructureLine, infrastructure_of, with_planned
 from trimtab.control.probes import Probes
 from trimtab.control.recorded_pool import with_recorded_models
 from trimtab.control.reports import Quality
@@ -57,6 +59,8 @@ class PolicyDiff:
     """In the file."""
     decisions: DecisionMoves
     """In the journal."""
+    infrastructure: tuple[InfrastructureLine, ...] = ()
+    """What serving those calls takes: nothing new for models that are configured."""
 
 
 class Comparer:
@@ -87,15 +91,32 @@ class Comparer:
         self._probes = probes
         self._clock = clock
 
-    def diff(self, old: Policy | None, text: str, *, origin: str, chosen: CallFilter) -> PolicyDiff:
+    def diff(
+        self,
+        old: Policy | None,
+        text: str,
+        *,
+        origin: str,
+        chosen: CallFilter,
+        planned: Mapping[str, Decimal | None] | None = None,
+    ) -> PolicyDiff:
         """Return what the policy in ``text`` would change.
 
+        Args:
+            old: The policy in force.
+            text: The other one.
+            origin: Where it comes from, for messages.
+            chosen: Recorded calls to decide again.
+            planned: Models that are not configured yet, with what a machine for each costs in dollars per hour.
+
         Raises:
-            PolicyInvalid: it cannot be read, or relies on a model outside the pool.
+            PolicyInvalid: it cannot be read, or relies on a model that is neither in the pool nor planned.
             PolicyMissing: there is nothing to compare with.
+            ConfigurationError: a planned model is in the pool already.
         """
+        pool = with_planned(self._pool, planned or {})
         new = load_policy(text, origin=origin)
-        check_references(new, self._pool)
+        check_references(new, pool)
         if old is None:
             raise PolicyMissing(
                 "No policy is in force, so there is nothing to compare with.",
@@ -104,8 +125,9 @@ class Comparer:
         measure, at_us = self._measure(), self._clock.now_us()
 
         def choose(policy: Policy, facts: Facts) -> str | None:
-            constraints = policy.resolve(facts, self._pool)
-            return decide_afresh(facts, constraints, self._pool, self._prices, at_us=at_us, measure=measure).model
+            known = self._pool if policy is old else pool
+            constraints = policy.resolve(facts, known)
+            return decide_afresh(facts, constraints, known, self._prices, at_us=at_us, measure=measure).model
 
         found = changed_decisions(old, new, self._cases(chosen), choose)
         moves = [Move(before=b, after=a, n_calls=n) for (b, a), n in found.by_move.most_common()]
@@ -116,6 +138,9 @@ class Comparer:
                 n_changed=found.n_changed,
                 moves=tuple(moves),
                 examples=tuple(found.examples),
+            ),
+            infrastructure=infrastructure_of(
+                ((move.after, move.n_calls) for move in moves if move.after is not None), planned or {}
             ),
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -193,14 +194,24 @@ class Desk:
         """The journal itself, for an export."""
         return self._reader
 
-    def diff(self, text: str, *, origin: str, app: str | None = None) -> PolicyDiff:
-        """Return what a policy would change: in the file, and in recorded decisions.
+    def diff(
+        self,
+        text: str,
+        *,
+        origin: str,
+        app: str | None = None,
+        planned: Mapping[str, Decimal | None] | None = None,
+    ) -> PolicyDiff:
+        """Return what a policy would change: in the file, in recorded decisions, and in what has to be served.
 
         Raises:
-            PolicyInvalid: it cannot be read, or relies on a model outside the pool.
+            PolicyInvalid: it cannot be read, or relies on a model that is neither in the pool nor planned.
             PolicyMissing: no policy is in force to compare with.
+            ConfigurationError: a planned model is in the pool already.
         """
-        return self._comparer.diff(self.policies.in_force(), text, origin=origin, chosen=CallFilter(app=app))
+        return self._comparer.diff(
+            self.policies.in_force(), text, origin=origin, chosen=CallFilter(app=app), planned=planned
+        )
 
     def simulate(
         self,

@@ -1,11 +1,13 @@
 """What another policy would do with recorded calls."""
 
+from decimal import Decimal
+
 import pytest
 from tests.support.control_rig import NO_SMALL, POLICY, Rig, call, decided_call
 
-from trimtab.control import Move
+from trimtab.control import InfrastructureLine, Move
 from trimtab.core import Usage
-from trimtab.core.errors import PolicyInvalid, PolicyMissing
+from trimtab.core.errors import ConfigurationError, PolicyInvalid, PolicyMissing
 from trimtab.policy import Facts
 from trimtab.store import CallFilter
 
@@ -115,3 +117,33 @@ def test_a_simulation_reads_the_chosen_calls_only(rig: Rig) -> None:
 def test_a_policy_with_a_model_outside_the_pool_is_not_simulated(rig: Rig) -> None:
     with pytest.raises(PolicyInvalid, match=r"p\.yaml:2"):
         rig.desk.simulate({"p.yaml": "policy: p\norganisation: {models: {allow: ['gone:model']}}\n"}, CallFilter())
+
+
+def test_s9_a_switch_to_a_configured_model_takes_nothing_new(rig: Rig) -> None:
+    rig.apply(CHEAP)
+    rig.book(*(decided_call(n, CHEAP, facts=CODE) for n in range(3)))
+
+    found = rig.desk.diff(NO_SMALL.replace("public", "public, mode: eco"), origin="new.yaml")
+
+    assert found.infrastructure == (
+        InfrastructureLine(model="cloud:large", is_new=False, n_calls=3, usd_per_month="0"),
+    )
+
+
+def test_s9_a_switch_to_a_model_nobody_serves_lists_it_as_a_cost(rig: Rig) -> None:
+    rig.apply(CHEAP)
+    rig.book(*(decided_call(n, CHEAP, facts=CODE) for n in range(3)))
+    text = "policy: p\norganisation: {sensitivity: public, mode: fixed, prefer: ['own:tiny']}\n"
+
+    with pytest.raises(PolicyInvalid, match="own:tiny"):
+        rig.desk.diff(text, origin="new.yaml")
+    priced = rig.desk.diff(text, origin="new.yaml", planned={"own:tiny": Decimal("1.20")})
+    unpriced = rig.desk.diff(text, origin="new.yaml", planned={"own:tiny": None})
+
+    # $1.20 an hour, 730 hours a month
+    assert priced.infrastructure == (
+        InfrastructureLine(model="own:tiny", is_new=True, n_calls=3, usd_per_month="876.00"),
+    )
+    assert unpriced.infrastructure[0].usd_per_month is None
+    with pytest.raises(ConfigurationError, match="is in the pool already"):
+        rig.desk.diff(text, origin="new.yaml", planned={"local:small": None})

@@ -75,7 +75,7 @@ async def test_an_engine_that_is_not_there_is_not_asked_and_says_why(
 
 async def test_a_call_waits_for_an_engine_that_starts(board: EngineBoard) -> None:
     inner = Inner()
-    provider = EngineProvider(inner, board)  # type: ignore[arg-type]  # a str is one of the two names here
+    provider = EngineProvider(inner, board)
     board.write({"local": ENTRY})
     waiting = asyncio.create_task(provider.send(request_for(5)))
     await asyncio.sleep(0.1)
@@ -87,7 +87,7 @@ async def test_a_call_waits_for_an_engine_that_starts(board: EngineBoard) -> Non
 
 async def test_it_waits_no_longer_than_the_call_may_take(board: EngineBoard) -> None:
     inner = Inner()
-    provider = EngineProvider(inner, board)  # type: ignore[arg-type]  # a str is one of the two names here
+    provider = EngineProvider(inner, board)
     board.write({"local": ENTRY})
     with pytest.raises(UpstreamUnavailable, match="is starting"):
         await provider.send(request_for(0.1))
