@@ -64,7 +64,7 @@ async def test_an_engine_that_is_not_there_is_not_asked_and_says_why(
     board: EngineBoard, phase: str, reason: str, said: str
 ) -> None:
     inner = Inner()
-    provider = EngineProvider(inner, board)  # type: ignore[arg-type]  # a str is one of the two names here
+    provider = EngineProvider(inner, board)
     board.write({"local": msgspec.structs.replace(ENTRY, phase=phase, reason=reason)})
     assert not provider.is_available("small")
     with pytest.raises(UpstreamUnavailable) as raised:

@@ -222,13 +222,20 @@ def _gguf_logprobs(runtime: LlamaCpp, ids: Sequence[int]) -> "Logprobs":
 
 
 def perplexity_of(
-    path: Path, texts: Sequence[str], *, adapter: Path | None = None, threads: int | None = None
+    path: Path,
+    texts: Sequence[str],
+    *,
+    after: Sequence[str] | None = None,
+    adapter: Path | None = None,
+    threads: int | None = None,
 ) -> Perplexity:
     """Measure how well a model file predicts texts, with llama.cpp.
 
     Args:
         path: The model.
         texts: Each of at least two tokens by the model's own tokenizer.
+        after: What stands before each text and is not to be predicted, such as a prompt; a model that was tuned on
+            answers alone has nothing to say about prompts.
         adapter: A LoRA adapter made for it.
         threads: Processor threads; left out, llama.cpp decides.
 
@@ -237,13 +244,16 @@ def perplexity_of(
         ModelFileInvalid: the file cannot be served.
         EngineError: llama.cpp failed.
     """
-    longest = max((len(text.encode()) for text in texts), default=0) + 2  # a token is at least a byte
-    context = min(longest, read_gguf(path).context_tokens or longest)
+    given = after if after is not None else [""] * len(texts)
+    longest = max((len((before + text).encode()) for before, text in zip(given, texts, strict=True)), default=0)
+    context = longest + 2  # a token is at least a byte
+    context = min(context, read_gguf(path).context_tokens or context)
     logprobs = []
     with load(path, adapter=adapter, context_tokens=context, threads=threads) as runtime:
-        for text in texts:
-            ids = _long_enough(text, runtime.tokens_of(text))
-            logprobs += [runtime.logprob_of(ids[count], ids[:count]) for count in range(1, min(len(ids), context))]
+        for before, text in zip(given, texts, strict=True):
+            ids = _long_enough(text, runtime.tokens_of(before + text))
+            first = max(1, len(runtime.tokens_of(before))) if before else 1
+            logprobs += [runtime.logprob_of(ids[count], ids[:count]) for count in range(first, min(len(ids), context))]
     if not logprobs:
         raise InvalidRequest("No text was given to predict.")
     return Perplexity(perplexity=math.exp(-math.fsum(logprobs) / len(logprobs)), n_tokens=len(logprobs))

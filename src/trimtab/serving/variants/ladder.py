@@ -1,6 +1,6 @@
 """The quantization ladder: one model at falling sizes, what each costs in quality, and where to stop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,8 +11,6 @@ from trimtab.serving.gguf import GgufInfo, digest_of, perplexity_of, quantize, r
 from trimtab.serving.variants.measuring import Served, Serving, measure_served
 from trimtab.stats import wilson_interval
 
-MAX_PERPLEXITY_TEXTS = 24
-"""Cases whose text is predicted token by token; more would measure the same for longer."""
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 
@@ -47,7 +45,7 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     """Resident, at the end of that."""
     perplexity: float | None = None
-    """Over the first cases' prompts and answers."""
+    """Of the right answers to some of the cases, after their prompts as the model's template writes them."""
     perplexity_drift: float | None = None
     """Fraction by which it exceeds the parent's."""
     overall: StratumScore | None = None
@@ -158,10 +156,20 @@ async def _measured(
         row,
         output_tokens_per_s=served.output_tokens_per_s,
         memory_bytes=served.memory_bytes,
-        perplexity=perplexity_of(path, _texts(plan.suite), threads=serving.threads).perplexity,
+        perplexity=_perplexity(path, served, serving.threads),
         overall=_score(served.run, None),
         strata=strata,
     ), served
+
+
+def _perplexity(path: Path, served: Served, threads: int | None) -> float | None:
+    """Predict the right answers after their prompts; empty ones leave nothing to predict."""
+    pairs = [(prompt, answer) for prompt, answer in zip(served.prompts, served.answers, strict=True) if answer.strip()]
+    if not pairs:
+        return None
+    return perplexity_of(
+        path, [answer for _, answer in pairs], after=[prompt for prompt, _ in pairs], threads=threads
+    ).perplexity
 
 
 def _judged(
@@ -202,13 +210,6 @@ def _score(run: Run, stratum: str | None) -> StratumScore:
         lower=interval.lower,
         upper=interval.upper,
     )
-
-
-def _texts(suite: Suite) -> Sequence[str]:
-    return [
-        f"{case.messages[-1].content}\n{case.expected}"
-        for case in suite.cases[:: max(1, len(suite.cases) // MAX_PERPLEXITY_TEXTS)][:MAX_PERPLEXITY_TEXTS]
-    ]
 
 
 def _stem(path: Path) -> str:

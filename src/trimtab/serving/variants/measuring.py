@@ -1,7 +1,7 @@
 """What a model file does when it is served: its answers to a suite, its speed and its memory."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from trimtab.serving.http import ask_json
 
 DEADLINE_S = 120.0
 """Of one case."""
+MAX_TEXTS = 24
+"""Cases whose text is predicted token by token; more would measure the same for longer."""
 OnCase = Callable[[int, int], None]
 """Told how many cases are done, and of how many."""
 
@@ -45,6 +47,10 @@ class Served:
     """Over the whole run, all slots together; ``None`` when the engine counted no token."""
     memory_bytes: int | None
     """Resident memory of the engine at the run's end."""
+    prompts: tuple[str, ...]
+    """Some of the suite's conversations as the model's own template writes them."""
+    answers: tuple[str, ...]
+    """The right answer to each."""
 
 
 async def measure_served(
@@ -71,8 +77,27 @@ async def measure_served(
         )
         elapsed_s = time.monotonic() - started_s
         memory_bytes = (await engine.load()).memory_bytes
+        prompts = tuple([await _written(engine, case) for case in _some(suite)])
     n_tokens = sum(r.answer.output_tokens or 0 for r in run.results if r.answer is not None)
-    return Served(run=run, output_tokens_per_s=n_tokens / elapsed_s if n_tokens else None, memory_bytes=memory_bytes)
+    speed = n_tokens / elapsed_s if n_tokens else None
+    answers = tuple(case.expected for case in _some(suite))
+    return Served(run=run, output_tokens_per_s=speed, memory_bytes=memory_bytes, prompts=prompts, answers=answers)
+
+
+def _some(suite: Suite) -> Sequence[Case]:
+    return suite.cases[:: max(1, len(suite.cases) // MAX_TEXTS)][:MAX_TEXTS]
+
+
+async def _written(engine: Engine, case: Case) -> str:
+    said = await ask_json(engine.endpoint, "/apply-template", {"messages": _messages(case)})
+    prompt = said.get("prompt") if isinstance(said, dict) else None
+    if not isinstance(prompt, str):
+        raise EngineError("The engine did not write the conversation with the model's template.")
+    return prompt
+
+
+def _messages(case: Case) -> list[dict[str, str]]:
+    return [{"role": each.role, "content": each.content} for each in case.messages]
 
 
 @asynccontextmanager
@@ -111,7 +136,7 @@ def _asking(engine: Engine, max_tokens: int, counter: _Counter) -> Ask:
         started_s = time.monotonic()
         body = {
             "model": name,
-            "messages": [{"role": each.role, "content": each.content} for each in case.messages],
+            "messages": _messages(case),
             "temperature": 0,
             "max_tokens": max_tokens,
             **engine.body_fields(name),
