@@ -16,6 +16,9 @@ _TAKES_SQL = {"text", "exec_driver_sql", "execute", "executemany", "executescrip
 OPEN_MODULES = {
     "trimtab.control.numbers",  # one way to show a figure, for the command line and the pages
     "trimtab.control.plain",
+    "trimtab.lab.office",  # the generator, the models and their training: three parts that nobody loads together
+    "trimtab.lab.pool",
+    "trimtab.lab.training",
     "trimtab.serving.gguf",  # model files, for the commands and the lab; a gateway that starts does not load them
     "trimtab.serving.http",
     "trimtab.serving.variants",
