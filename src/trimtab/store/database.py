@@ -4,6 +4,8 @@ Writers take turns. A write transaction begins with ``BEGIN IMMEDIATE`` on SQLit
 PostgreSQL, so "look, then write" needs no retry and two workers never lock roll-up rows in opposite order.
 """
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -193,11 +195,29 @@ def _make_private(path: Path) -> None:
     """Create the file readable by its owner only: it holds what people asked."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.exists():
+            _create(path)
+        elif path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        elif not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as exc:
         raise StoreError(
             f"The database file {path} cannot be opened: {exc.strerror}.", hint="Check the folder and who owns it."
         ) from exc
+
+
+def _create(path: Path) -> None:
+    """Create an empty file, and leave one alone that somebody else made meanwhile.
+
+    A file that is there is never opened here: to close it would drop every lock that this process holds on it, SQLite's
+    included, and the next command to leave would delete the write-ahead log under a running service.
+
+    Source:
+        sqlite.org/howtocorrupt.html, 2.2: "Posix advisory locks canceled by a separate thread doing close()".
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _dialect_of(engine: Engine) -> type[DefaultDialect]:
