@@ -63,7 +63,7 @@ def _score(scored: Scored) -> list[output.Cell]:
         ms(facts.ttft_p95_ms),
         ms(facts.total_p95_ms),
         speed,
-        facts.n_latency,
+        facts.n_latency if facts.probe_day is None else f"{facts.n_latency:,} (probe of {facts.probe_day})",
     ]
 
 

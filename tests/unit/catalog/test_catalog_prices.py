@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.probes import probed
 
 from trimtab.catalog import ModelCard, Price, PriceBook, PriceConfig, PriceSource, Rate
 from trimtab.catalog.prices import cost_of
@@ -234,10 +235,37 @@ def test_an_hourly_price_is_spread_over_the_tokens_it_yields(
 
     derived = config.derived()
 
+    assert derived is not None
     assert derived.output is not None
     assert derived.output.usd_per_mtok == pytest.approx(Decimal(usd_per_mtok), abs=Decimal("5e-5"))
     assert derived.source is PriceSource.SELF_HOSTED
     assert f"{tokens_per_s:g} output tokens/s" in derived.origin
+
+
+def test_an_hourly_price_without_a_speed_is_spread_over_what_the_newest_probe_measured() -> None:
+    card = ModelCard(provider="local", model="m", boundary="inside")
+    config = PriceConfig(usd_per_hour=Decimal("1.8"), utilisation=0.5)
+
+    before = PriceBook({card.name: config})
+    after = before.with_probes({card.name: probed("local:m")})
+
+    assert before.price_of(card, NOVEMBER) is None  # unpriced, never 0
+    assert before.waits_for_probe(card)
+    assert "trimtab models probe local:m" in before.cost(card, Usage(input_tokens=1, output_tokens=1), NOVEMBER).note
+    price = after.price_of(card, NOVEMBER)
+    assert price is not None
+    assert price.output is not None
+    assert price.output.usd_per_mtok == Decimal("1.000000")  # $1.80 over 1,000 x 3,600 x 0.5 = 1.8 million tokens
+    assert "probe of 2026-11-02, n = 24 calls, 8 at a time" in price.origin
+    assert not after.waits_for_probe(card)
+
+
+def test_a_speed_in_the_configuration_wins_over_a_probe() -> None:
+    config = PriceConfig(usd_per_hour=Decimal("1.8"), utilisation=0.5, output_tokens_per_s=500)
+    book = PriceBook({"local:m": config})
+
+    assert config.derived(probed("local:m")) == config.derived()
+    assert book.with_probes({"local:m": probed("local:m")}) is book  # nothing to change, so prices stay remembered
 
 
 def test_pricing_a_call_again_looks_nothing_up() -> None:

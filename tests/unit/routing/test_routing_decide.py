@@ -223,6 +223,20 @@ def test_s24_a_measured_latency_that_misses_the_target_excludes_with_figure_and_
     assert "local:small: 3 latencies, fewer than 20" in decision.trace[1].note
 
 
+def test_s24_a_probe_counts_like_calls_and_is_named_with_its_date_and_n() -> None:
+    slow = msgspec.structs.replace(known(L), ttft_p95_ms=1840.0, n_latency=20, probe_day="2026-11-02")
+    quick = msgspec.structs.replace(known(M), ttft_p95_ms=300.0, n_latency=20, probe_day="2026-11-03")
+
+    decision = chosen(slow, quick, latency=Latency(ttft_p95_ms=800.0), allowed=(L, M))
+
+    assert decision.model == M
+    assert decision.removed[0].reason == (
+        "cloud:large: p95 time to first token 1,840 ms misses the target of 800 ms, "
+        "n = 20 calls of the probe of 2026-11-02."
+    )
+    assert f"{M}: within the target by n = 20 calls of the probe of 2026-11-03" in decision.trace[1].note
+
+
 @pytest.mark.parametrize(
     ("target", "word"),
     [

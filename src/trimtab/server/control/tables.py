@@ -117,6 +117,7 @@ def _candidates(explanation: Explanation) -> Iterator[Cells]:
             "ttft_p95_ms": facts.ttft_p95_ms,
             "total_p95_ms": facts.total_p95_ms,
             "n_latency": facts.n_latency,
+            "probe_day": facts.probe_day,
         }
     for removal in explanation.removed:
         yield {
@@ -129,6 +130,7 @@ def _candidates(explanation: Explanation) -> Iterator[Cells]:
             "ttft_p95_ms": None,
             "total_p95_ms": None,
             "n_latency": None,
+            "probe_day": None,
         }
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from trimtab.catalog import ProbedCapability, ProbedContext
 from trimtab.serving.http import NoAnswer
 
-NEAR_SHARE, ABOVE_SHARE = 0.9, 1.25
-"""Of the declared context: the text is fitted by a mean number of characters a token, which varies a little."""
+NEAR_SHARES, ABOVE_SHARE = (0.9, 0.75), 1.25
+"""Of the declared context: how many characters make a token varies a little, so the first try may be too long."""
 _COLOURS = ("red", "green", "blue")
 _SCHEMA = {
     "type": "object",

@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 import string
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ MIN_PASSES = 3
 N_CALIBRATING, N_CHECKS, N_CONTEXT = 2, 3, 2
 CHECK_TOKENS = 400
 """Upper bound on input and output of one call that calibrates or tries a capability, for the estimate."""
+_CHARS_PER_TOKEN = 2
+"""Of random letters, where the server does not count: about what byte-pair encodings make of them."""
+_LEAST_SLOPE = 0.05
 _INSTRUCTION = "\nGo on with this list of words; do not stop."
 
 
@@ -102,7 +106,7 @@ class Prompts:
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
-        self._base_tokens, self._tokens_per_char = 12.0, 0.5
+        self._seen: list[tuple[int, int]] = []
 
     def of_chars(self, n_chars: int) -> str:
         """Return a prompt with so many characters of random words."""
@@ -114,17 +118,13 @@ class Prompts:
             missing -= len(word) + 1
         return " ".join(words) + _INSTRUCTION
 
-    def calibrate(self, short: tuple[int, int], long: tuple[int, int]) -> None:
-        """Learn how the server counts.
-
-        Args:
-            short: Characters asked of :meth:`of_chars`, and the tokens that the server found.
-            long: Likewise, with more characters.
-        """
-        slope = (long[1] - short[1]) / (long[0] - short[0])
-        self._tokens_per_char = min(max(slope, 0.05), 4.0)
-        self._base_tokens = max(0.0, short[1] - self._tokens_per_char * short[0])
+    def learn(self, prompt: str, n_tokens: int) -> None:
+        """Remember how many tokens the server found in a prompt that was made here."""
+        self._seen.append((len(prompt) - len(_INSTRUCTION), n_tokens))
 
     def of_tokens(self, n_tokens: int) -> str:
-        """Return a prompt of about so many tokens, by what was learned."""
-        return self.of_chars(max(8, round((n_tokens - self._base_tokens) / self._tokens_per_char)))
+        """Return a prompt of about so many tokens, by a line through what was learned."""
+        if len({n_chars for n_chars, _ in self._seen}) < 2:
+            return self.of_chars(n_tokens * _CHARS_PER_TOKEN)
+        slope, base = statistics.linear_regression(*zip(*self._seen, strict=True))
+        return self.of_chars(max(8, round((n_tokens - base) / max(slope, _LEAST_SLOPE))))
