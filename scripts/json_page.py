@@ -8,8 +8,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 from generated import ROOT, about, docstrings_of, table, write_or_check
 
+from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
 from trimtab.cli.import_report import Imported
+from trimtab.cli.lab import Measured
 from trimtab.cli.policy_simulate import Simulated
 from trimtab.cli.workloads_classify import Classified
 from trimtab.control import (
@@ -38,6 +40,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("workloads show", "one", WorkloadSummary),
     ("workloads classify", "one", Classified),
     ("models list", "a list of", ModelRow),
+    ("models probe", "one", ProbeResult),
     ("policy lint", "a list of", PolicyFinding),
     ("policy test", "a list of", TestOutcome),
     ("policy diff", "one", PolicyDiff),
@@ -50,6 +53,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("keys create", "one", MadeKey),
     ("keys list", "a list of", StoredKey),
     ("keys update`, `keys revoke", "one", StoredKey),
+    ("lab train`, `lab evaluate", "a list of", Measured),
     ("audit verify", "one", AuditVerdict),
     ("audit list`, `audit export", "a list of, or lines of", AuditRecord),
 )

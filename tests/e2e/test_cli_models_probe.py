@@ -13,9 +13,11 @@ import pytest
 from tests.support.mock_upstream import MockUpstream
 from tests.support.service import environment, run_cli, running, wait_until, write_config
 from tests.support.tiny_gguf import write_tiny_adapter, write_tiny_model
+from tests.support.tutorial import Reader, blocks_of
 
 pytest.importorskip("xllamacpp", reason="llama.cpp is the extra `serving`")
 
+ROOT = Path(__file__).resolve().parents[2]
 HOURLY = {"usd_per_hour": "2", "utilisation": 0.5}
 POLICY = """
 policy: probed
@@ -187,6 +189,22 @@ def test_a_hosted_model_is_estimated_first_and_asked_for_money_only_with_consent
     assert found["n_calls"] == 40
     assert found["context"]["accepted_tokens"] is None
     assert found["memory_bytes"] is None
+
+
+def test_the_page_about_measuring_does_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    write_tiny_model(tmp_path / "models/office-small.gguf")
+    page = (ROOT / "docs/how-to/measure-a-model.md").read_text()
+    paths = f"{ROOT / '.venv/bin'}:{environment()['PATH']}"
+    reader = Reader(tmp_path, environment({"PATH": paths}), {}, "")
+
+    reader.follow(blocks_of(page))
+
+    (said,) = reader.outputs
+    shown = page.split("```text\n")[1].split("```")[0]
+    labels = [line.split("  ")[0] for line in shown.splitlines()[8:]]
+    assert [label for label in labels if label not in said] == []
+    assert "probe of 20" in said
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def _facts(result: ProbeResult) -> list[tuple[str, str]]:
     lines = [
         ("Call", f"{count(result.input_tokens)} input and {count(result.output_tokens)} output tokens (median)"),
         ("Prefill", f"{_speed(result.input_tokens_per_s) or 'unknown'} tokens/s, n = {n_light:,} fresh prompts"),
-        ("Saturated", f"not reached at {highest}" if saturated is None else f"from {saturated} calls at a time"),
+        ("Saturated", f"not reached at {highest}" if saturated is None else f"from {saturated} at a time"),
         ("Context", f"{_context(context.declared_tokens, context.accepted_tokens, context.is_refused_above)}"),
         *((each.capability, f"{_verdict(each.holds)}: {each.reason}") for each in result.capabilities),
         ("Memory", "unknown" if result.memory_bytes is None else f"{result.memory_bytes / 1e6:,.0f} MB resident"),

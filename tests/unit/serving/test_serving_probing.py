@@ -105,7 +105,7 @@ def test_every_concurrency_has_twenty_calls_and_three_passes() -> None:
     assert plan.concurrencies == (1, 4, 16)
     assert [plan.n_passes(each) for each in plan.concurrencies] == [20, 5, 3]
     assert plan.n_timed == 20 + 20 + 48
-    assert plan.estimated_output_tokens == 88 * 64 + 5 * 400
+    assert plan.estimated_output_tokens == 88 * 32 + 5 * 400
 
 
 @pytest.mark.parametrize("concurrencies", [(), (0,), (1, 257)])

@@ -35,7 +35,7 @@ class ProbePlan:
     """At each concurrency, rounded up to whole passes and at least ``MIN_PASSES`` of them."""
     input_tokens: int = 128
     """Of each timed call, about: tokens are the server's, and the text is fitted to its count."""
-    output_tokens: int = 64
+    output_tokens: int = 32
     """Of each timed call; fewer where the model ends its answer and the server has no way to go on."""
     budget_s: float = 60.0
     """No call is begun after it."""
