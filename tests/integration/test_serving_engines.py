@@ -25,7 +25,7 @@ pytest.importorskip("xllamacpp", reason="llama.cpp is the extra `serving`")
 REAL_OLLAMA = "http://127.0.0.1:11434"
 KEY_ENV = "TRIMTAB_TEST_ENGINE_KEY"
 CONTEXT_TOKENS = 4096
-LLAMA_LONG = {"max_tokens": 1000, "ignore_eos": True}
+LLAMA_LONG = {"max_tokens": 2000, "ignore_eos": True}
 """A tiny model writes some thousand tokens a second."""
 
 

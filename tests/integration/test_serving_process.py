@@ -87,6 +87,18 @@ async def test_a_lifeline_asks_its_program_to_end_when_its_input_does(tmp_path: 
     assert said.read_text() == "asked\n"
 
 
+async def test_a_program_gets_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "HF_TOKEN", "TRIMTAB_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "KEYBOARD", "CUDA_X"):
+        monkeypatch.setenv(name, "x")
+    program = child(tmp_path, "sh", "-c", "env | cut -d= -f1 | sort | tr '\\n' ' '", environment={"OWN_KEY": "y"})
+    await program.start()
+    await program.wait_ended()
+    names = set(program.tail().split())
+    await program.stop()
+    assert {"PATH", "KEYBOARD", "CUDA_X", "OWN_KEY"} <= names
+    assert not names & {"OPENAI_API_KEY", "HF_TOKEN", "TRIMTAB_DATABASE_URL", "AWS_SECRET_ACCESS_KEY"}
+
+
 async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="engine 'x': no-such-program cannot be started: No such file") as refused:
         await child(tmp_path, "no-such-program").start()

@@ -95,14 +95,19 @@ def load_from(values: Mapping[str, float], *, memory_bytes: int | None = None) -
 async def wait_idle(load: Callable[[], Awaitable[EngineLoad]], timeout_s: float) -> bool:
     """Ask again and again until nothing runs or waits; return whether that came within ``timeout_s``.
 
-    An engine that does not say counts as idle; one that cannot be asked does not.
+    It must be so twice in a row: a server counts a call as done before its last bytes have left. An engine that does
+    not say counts as idle; one that cannot be asked does not.
     """
+    n_idle = 0
     try:
         async with asyncio.timeout(timeout_s):
-            while True:
+            while n_idle < 2:
                 busy = await load()
-                if not (busy.n_running or busy.n_waiting):
+                if busy.n_running is None and busy.n_waiting is None:
                     return True
-                await asyncio.sleep(_DRAIN_POLL_S)
+                n_idle = 0 if busy.n_running or busy.n_waiting else n_idle + 1
+                if n_idle < 2:
+                    await asyncio.sleep(_DRAIN_POLL_S)
     except (TimeoutError, EngineError):
         return False
+    return True

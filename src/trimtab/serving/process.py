@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,9 @@ LOG_CAP_BYTES = 10 * 1024 * 1024
 TAIL_BYTES = 4096
 STOP_S = 10.0
 """From being told to end until being made to, where nothing else is said."""
+_SECRET_NAME = re.compile(
+    r"^TRIMTAB_|(^|_)(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|DSN)(_|$)|DATABASE_URL$", re.IGNORECASE
+)
 
 
 class ChildProcess:
@@ -31,7 +35,8 @@ class ChildProcess:
         log: Receives standard error, and standard output too where the program does not speak.
         speaks: It says one line to us on standard output (:meth:`first_line`), and nothing after that.
         stop_s: From being told to end until being made to.
-        environment: Over this process's own.
+        environment: Over this process's own, which is passed on without what looks like a secret: the keys of hosted
+            models are no business of a local one.
     """
 
     def __init__(
@@ -49,7 +54,7 @@ class ChildProcess:
         self.log = log
         self._speaks = speaks
         self._stop_s = stop_s
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**_without_secrets(os.environ), **(environment or {})}
         self._log_begins_at = 0
         self._child: asyncio.subprocess.Process | None = None
 
@@ -202,6 +207,10 @@ def check_port(label: str, port: int) -> None:
 def python_module(module: str) -> list[str]:
     """Return the command that runs a module of ours with this interpreter."""
     return [sys.executable, "-m", module]
+
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not _SECRET_NAME.search(name)}
 
 
 def _ended(code: int) -> str:

@@ -100,16 +100,16 @@ class Scripted:
         return load
 
 
-async def test_idle_is_neither_running_nor_waiting() -> None:
+async def test_idle_is_neither_running_nor_waiting_twice_in_a_row() -> None:
     busy, waiting, idle = (EngineLoad(n_running=n, n_waiting=m) for n, m in ((1, 0), (0, 1), (0, 0)))
-    scripted = Scripted(busy, waiting, idle, busy)
+    scripted = Scripted(busy, waiting, idle, busy, idle, idle, busy)
     assert await wait_idle(scripted, 5)
     assert scripted.loads == [busy]
 
 
 @pytest.mark.parametrize(
     ("load", "is_idle"),
-    [(EngineLoad(), True), (EngineLoad(n_running=1), False), (EngineError("gone"), False)],
+    [(EngineLoad(memory_bytes=1), True), (EngineLoad(n_running=1), False), (EngineError("gone"), False)],
 )
 async def test_who_does_not_say_is_idle_and_who_does_not_answer_is_not(
     load: EngineLoad | EngineError, is_idle: bool
