@@ -204,6 +204,5 @@ def test_a_gpu_without_a_gauge_is_no_sensor(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_probe_can_be_kept_as_json() -> None:
 
-
     kept = json.loads(msgspec.json.encode(example("local:m")))
     assert read_probe(kept) == example("local:m")

@@ -41,7 +41,9 @@ def probe(
     yes: Annotated[bool, typer.Option("--yes", help="Spend the estimate without asking.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure a model: speed by concurrency, context, tools, JSON, memory, power.
+    """Measure speed, context, abilities, memory and power.
+
+    Speed by concurrency; a call each for JSON by a schema, a tool and log-probabilities; memory and power where known.
 
     An engine of the configuration is measured where the service runs it, else on a private copy that ends with the
     command. A model of a provider costs what its calls cost; the estimate comes first.
