@@ -23,7 +23,7 @@ app.command("quantize")(quantize)
 
 @app.command("list")
 def list_models(context: typer.Context, json: JsonOption = False) -> None:
-    """List the pool: who may see what, what it can do, and what it costs."""
+    """List the pool: who may see what, skills, prices, speed."""
     with invocation_of(context).open_desk() as desk:
         models = desk.models()
     if json:
@@ -55,7 +55,7 @@ def _row(model: ModelRow) -> list[output.Cell]:
 
 @app.command("engines")
 def list_engines(context: typer.Context, json: JsonOption = False) -> None:
-    """List the local engines: what each serves, whether it answers, and why not."""
+    """List the local engines: models, state, and why one is down."""
     engines = engine_rows(invocation_of(context).settings())
     if json:
         output.print_json(engines)
@@ -80,7 +80,7 @@ def _engine_row(engine: EngineRow) -> list[output.Cell]:
 
 @app.command("variants")
 def list_variants(context: typer.Context, json: JsonOption = False) -> None:
-    """List the registered model files: what each was made from, what it costs and loses, and whether it may serve."""
+    """List model files: parents, speed, and whether each may serve."""
     artifacts = registered_artifacts(invocation_of(context).settings())
     if json:
         output.print_json(artifacts)

@@ -51,7 +51,9 @@ def quantize(
     max_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = 256,
     json: JsonOption = False,
 ) -> int:
-    """Write variants of a model, serve each, and say which may take its place. Exits 1 when none of them may.
+    """Write variants of a model, and judge which may take its place.
+
+    Exits 1 when none of them may.
 
     The files are served by llama.cpp and asked every case of the suite; a variant passes when it is shown to lose no
     more than the margin on any protected stratum. Every file is registered with its lineage and its verdict, and an
