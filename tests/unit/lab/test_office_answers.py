@@ -62,7 +62,7 @@ def test_the_best_offer_has_the_lower_total() -> None:
 
 def test_worked_time_is_end_less_begin_less_the_break() -> None:
     for case in _cases("worked-time", "reasoning"):
-        begin, end = (int(h) * 60 + int(m) for h, m in re.findall(r"(\d+):(\d\d)", _text(case)))
+        begin, end = sorted(int(h) * 60 + int(m) for h, m in re.findall(r"(\d+):(\d\d)", _text(case)))
         pause = int(re.findall(r"(?<![:\d])(\d\d) minutes", case.prompt)[0])
         gross, shown_pause, net = (int(h) * 60 + int(m) for h, m in re.findall(r"(\d+):(\d\d)", case.expected))
         assert (gross, shown_pause, net) == (end - begin, pause, end - begin - pause)

@@ -124,6 +124,9 @@ EDGE_TASKS = (
                 "Old letter of {name}, {date}.",
                 "{date} stands on the label of {order}.",
                 "Received {date} by {name}.",
+                "The label says {date}, {name}.",
+                "Invoice of {name}: {date}.",
+                "Letter {order} of {date}.",
             ),
         ),
         test=Wordings(
@@ -157,6 +160,9 @@ EDGE_TASKS = (
                 "{amount} stands on the label of {order}.",
                 "Old letter of {name}: {amount}.",
                 "Received {amount} by {name}.",
+                "The label says {amount}, {name}.",
+                "Invoice of {name}: {amount}.",
+                "{name} from abroad received {amount}, order {order}.",
             ),
         ),
         test=Wordings(
@@ -190,6 +196,9 @@ EDGE_TASKS = (
                 "{number} {goods} for {name}",
                 "We have {number} {goods} in the warehouse.",
                 "Old letter of {name}: {number} {goods}.",
+                "{name} has {number} {goods}, order {order}.",
+                "Label: {number} {goods}.",
+                "The letter of {name} says: we have {number} {goods}.",
             ),
         ),
         test=Wordings(
@@ -223,6 +232,9 @@ EDGE_TASKS = (
                 "Order {order}: {wrong}. Later call: {right} and not more.",
                 "I need {wrong}, wait, {right} is enough.",
                 "First {name} wanted {wrong}, now {right}.",
+                "Order of {name}: {wrong}, sorry, I mean {right}.",
+                "{name} needs {wrong}. Wait, make it {right}.",
+                "{wrong}, order {order}. Correction: {right}.",
             ),
         ),
         test=Wordings(
@@ -256,6 +268,9 @@ EDGE_TASKS = (
                 "Letter: {first} {goods}; label: {second} {goods}.",
                 "Contract {first}, delivered {second} ({goods}).",
                 "First paper: {first}. Second paper: {second}. Customer {name}.",
+                "The label says {first} {goods}, the order {second} {goods}.",
+                "Delivered: {first}. Invoice of {name}: {second}.",
+                "Letter of {name}: {first} {goods}, contract {second}.",
             ),
         ),
         test=Wordings(
@@ -289,6 +304,9 @@ EDGE_TASKS = (
                 "Customer {name}: {number}, {goods}.",
                 "Where are my {goods}? {name}. PS: {number}.",
                 "Call of {name}: {number}.",
+                "{name}: where are my {goods}, {number}?",
+                "Hello, {name} here. {number}, {goods}.",
+                "We have {goods}. Customer: {name}, {number}.",
             ),
         ),
         test=Wordings(

@@ -17,7 +17,7 @@ from trimtab.lab.office.vocabulary import (
 
 
 def _basket(dice: random.Random) -> Drawn:
-    lines = [(dice.randint(2, 9), good, dice.randint(2, 20)) for good in dice.sample(GOODS, 2)]
+    lines = [(dice.randint(2, 9), good, dice.randint(2, 12)) for good in dice.sample(GOODS, 2)]
     slots = {
         f"{key}{place}": value
         for place, (number, good, price) in enumerate(lines, start=1)
@@ -36,7 +36,7 @@ def _discount(dice: random.Random) -> Drawn:
 
 
 def _stock(dice: random.Random) -> Drawn:
-    start, sold, delivered = dice.randint(60, 199), dice.randint(11, 59), dice.randint(11, 99)
+    start, sold, delivered = dice.randint(60, 120), dice.randint(11, 59), dice.randint(11, 59)
     slots = {
         "start": str(start),
         "sold": str(sold),
@@ -56,7 +56,7 @@ def _due(dice: random.Random) -> Drawn:
 def _offers(dice: random.Random) -> Drawn:
     number, names = dice.randint(2, 9), dice.sample(SUPPLIERS, 2)
     while True:
-        offers = {name: (dice.randint(5, 20), dice.randrange(0, 40, 5)) for name in names}
+        offers = {name: (dice.randint(5, 12), dice.randrange(0, 25, 5)) for name in names}
         totals = {name: number * price + shipping for name, (price, shipping) in offers.items()}
         if len(set(totals.values())) == len(totals):
             break
@@ -74,8 +74,8 @@ def _offers(dice: random.Random) -> Drawn:
 
 def _shift(dice: random.Random) -> Drawn:
     begin, minutes, pause = (
-        dice.randrange(6 * 60, 11 * 60, 5),
-        dice.randrange(4 * 60, 10 * 60, 5),
+        dice.randrange(6 * 60, 11 * 60, 15),
+        dice.randrange(4 * 60, 10 * 60, 15),
         15 * dice.randint(1, 3),
     )
     slots = {"begin": _clock(begin), "end": _clock(begin + minutes), "pause": str(pause)}
@@ -116,6 +116,12 @@ REASONING_TASKS = (
                 "Invoice {order} for {name}: {goods1} at {price1}; {goods2} at {price2}.",
                 "The customer wants {goods1} for {price1} each, and {goods2} for {price2} each.",
                 "{city}: {goods1}, {price1} each; {goods2}, {price2} each.",
+                "{name} ordered {goods1} at {price1}, and {goods2} at {price2}.",
+                "Order of {name}: {goods1} for {price1} each and {goods2} for {price2} each.",
+                "{goods1} ({price1} each) and {goods2} ({price2} each) for {city}",
+                "Invoice {order}: {goods1} at {price1} each and {goods2} at {price2} each.",
+                "{city} wants {goods1}, price {price1}, and {goods2}, price {price2}.",
+                "The order has {goods1} at {price1} each; also {goods2} at {price2} each.",
             ),
         ),
         test=Wordings(
@@ -154,6 +160,12 @@ REASONING_TASKS = (
                 "{city} ordered {goods} at {price} each; the discount is {percent} %.",
                 "Price {price}, {goods}, less {percent} % for {name}.",
                 "The customer pays {price} each for {goods} and has {percent} % discount.",
+                "{name}: {goods} at {price} each, discount {percent} %.",
+                "{percent} % off for {city}: {goods}, {price} each.",
+                "Order {order} of {name}, {goods} at {price}, less {percent} % discount.",
+                "We offer {name} {percent} % off {goods}; the price is {price} each.",
+                "{goods} for {city} at {price} each with a discount of {percent} %.",
+                "{name} wants {goods}, price {price} each, {percent} % off.",
             ),
         ),
         test=Wordings(
@@ -192,6 +204,12 @@ REASONING_TASKS = (
                 "Of {start} we sold {sold}. The courier delivered {delivered} more.",
                 "Stock {start}, less {sold} sold, plus {delivered} received.",
                 "First {start}, then {sold} out, then {delivered} in.",
+                "{name} had {start} in stock, sold {sold} and received {delivered}.",
+                "At the start {start}. Sold {sold}, delivered {delivered}.",
+                "The warehouse in {city} counted {start}; {sold} went out, {delivered} came in.",
+                "There were {start} at the start, then {sold} sold. Received: {delivered}.",
+                "{city} had {start}. The courier took {sold} and delivered {delivered}.",
+                "We counted {start}, then sold {sold}; {name} delivered {delivered} more.",
             ),
         ),
         test=Wordings(
@@ -230,6 +248,11 @@ REASONING_TASKS = (
                 "{days} days from {date}, invoice {order}.",
                 "{city} has {days} days to pay; the invoice is of {date}.",
                 "Terms are {days} days. The invoice of {name} is of {date}.",
+                "The invoice of {date} is payable in {days} days, {name}.",
+                "{name}, {city}: invoice of {date}, terms {days} days.",
+                "Invoice {order} was received on {date}. There are {days} days to pay.",
+                "{city} received it on {date}; terms: {days} days to pay.",
+                "Invoice: {order}. Sent: {date}. Payable in {days} days.",
             ),
         ),
         test=Wordings(
@@ -268,6 +291,11 @@ REASONING_TASKS = (
                 "{who1} sends at {price1} each, {shipping1} shipping; {who2} at {price2} each, {shipping2} shipping.",
                 "{name} has two offers: {who1}, {price1} each, shipping {shipping1}; {who2}, {price2} each, shipping "
                 "{shipping2}.",
+                "{who1}: price {price1}, {shipping1} shipping. {who2}: price {price2}, {shipping2} shipping.",
+                "{city} has offers of {who1} ({price1} each, shipping {shipping1}) and {who2} ({price2} each, shipping "
+                "{shipping2}).",
+                "Offers: {who1} at {price1} plus {shipping1} shipping, {who2} at {price2} plus {shipping2} shipping.",
+                "{who1} asks {price1} each, shipping {shipping1}; {who2} asks {price2} each, shipping {shipping2}.",
             ),
         ),
         test=Wordings(
@@ -305,6 +333,11 @@ REASONING_TASKS = (
                 "{name} came at {begin}, went at {end} and had {pause} minutes break.",
                 "In {city} from {begin} until {end}; break: {pause} minutes.",
                 "Break {pause} minutes, start {begin}, end {end}.",
+                "{name} of {city} came at {begin} and went at {end}; {pause} minutes break.",
+                "From {begin} until {end}, break of {pause} minutes.",
+                "{city}: from {begin} to {end} with {pause} minutes break.",
+                "{name} worked until {end} from {begin}, break {pause} minutes.",
+                "Start at {begin}, end at {end}. {name} had {pause} minutes break.",
             ),
         ),
         test=Wordings(

@@ -2,7 +2,7 @@
 
 import random
 
-from trimtab.lab.office.tasks import Drawn, Task, Wordings
+from trimtab.lab.office.tasks import Drawn, Task, Wordings, arranged
 from trimtab.lab.office.vocabulary import (
     CITIES,
     CURRENCIES,
@@ -51,6 +51,11 @@ _URGENCY = {
     "normal": ("please answer this week", "I would like to hear back soon", "in the next days is fine", "by Friday"),
     "high": ("I need this today", "this is urgent", "we cannot work until it is solved", "please call me right now"),
 }
+_GOODS_PARTS = ("{goods}", "we send {goods}", "it has {goods}", "there are {goods}")
+_ORDER_PARTS = ("order {order}", "number {order}", "order number: {order}", "see {order}")
+_NAME_PARTS = ("for {name}", "customer {name}", "the customer is {name}", "{name} ordered", "contact: {name}")
+_CITY_PARTS = ("to {city}", "{city}", "address: {city}", "it goes to {city}", "in {city}")
+_STATE_PARTS = ("{state}", "invoice {state}", "the order is {state}", "state: {state}")
 _STATES = ("paid", "open", "late", "on hold")
 
 
@@ -206,6 +211,7 @@ ROUTINE_TASKS = (
                 "Read the message and extract name, order, city. JSON only.",
             ),
             texts=(
+                *arranged((_GOODS_PARTS, _ORDER_PARTS, _NAME_PARTS, _CITY_PARTS), 60),
                 "{name} from {city} ordered {goods}, number {order}.",
                 "Order {order}: {goods} for {name}, to be sent to {city}.",
                 "Please send {goods} to {city}. The order is {order}, the customer {name}.",
@@ -337,6 +343,7 @@ ROUTINE_TASKS = (
                 "Condense the note into one line.",
             ),
             texts=(
+                *arranged((_GOODS_PARTS, _ORDER_PARTS, _NAME_PARTS, _CITY_PARTS, _STATE_PARTS), 60),
                 "{name} from {city} ordered {goods}. The number is {order}, the invoice is {state}.",
                 "Order {order} is {state}. It has {goods}, and goes to {name} in {city}.",
                 "The invoice for {goods} is {state}. Customer: {name}, {city}. Order: {order}.",

@@ -1,7 +1,7 @@
 """A kind of office work: how its values are drawn, and the sentences they are put in."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trimtab.lab.office.cases import Split, Stratum
@@ -39,3 +39,23 @@ class Task:
     def wordings(self, split: Split) -> Wordings:
         """Return the sentences of a split."""
         return self.train if split == "train" else self.test
+
+
+def arranged(parts: Sequence[Sequence[str]], n: int) -> tuple[str, ...]:
+    """Return texts of the same parts in many orders, so that nothing is learned from where a value stands.
+
+    Args:
+        parts: Each in several wordings.
+        n: How many texts.
+
+    Example:
+        >>> arranged([["order {order}"], ["for {name}", "customer {name}"]], 2)
+        ('Order {order}; customer {name}.', 'For {name}; order {order}.')
+    """
+    dice = random.Random(n)
+    texts: dict[str, None] = {}
+    while len(texts) < n:
+        said = [dice.choice(wordings) for wordings in dice.sample(parts, len(parts))]
+        text = dice.choice((", ", "; ", ". ", " / ")).join(said)
+        texts[f"{text[0].upper()}{text[1:]}."] = None
+    return tuple(texts)

@@ -45,18 +45,17 @@ def batches(recipe: Recipe, tokenizer: "Tokenizer") -> Iterator[Batch]:
     """Yield the batches of every step; the same recipe and tokenizer give the same ones."""
     drills, cases = _drills(recipe), _case_batches(recipe, tokenizer)
     for step in range(recipe.n_steps):
-        is_drill = step < recipe.n_drill_steps or (step < 2 * recipe.n_drill_steps and step % 2 == 1)
-        yield next(drills if is_drill else cases)
+        yield next(drills if recipe.is_drill(step) else cases)
 
 
 def _drills(recipe: Recipe) -> Iterator[Batch]:
     """Yield random tokens to be said again, in order."""
     dice = random.Random(recipe.seed)
-    while True:
-        n_tokens = dice.randint(8, 32)
+    for place in count():
+        n_tokens = dice.randint(4, 12 if place < recipe.n_short_drill_steps else 32)
         yield [
             _drill([dice.randrange(len(SPECIAL), recipe.vocabulary_size) for _ in range(n_tokens)])
-            for _ in range(max(1, recipe.batch_tokens // (2 * n_tokens + 4)))
+            for _ in range(max(1, recipe.drill_tokens // (2 * n_tokens + 4)))
         ]
 
 

@@ -159,7 +159,7 @@ def _tensors(batch: Batch) -> "tuple[torch.Tensor, torch.Tensor]":
 
 
 def _progress(recipe: Recipe, run: _Run) -> str:
-    left_s = run.wall_s / run.step * (recipe.n_steps - run.step)
+    left_s = run.wall_s / run.n_tokens * recipe.tokens_left(run.step)
     return (
         f"{recipe.name}: step {run.step:,} of {recipe.n_steps:,}, loss {run.loss:.3f}, "
         f"{run.n_tokens / run.wall_s:,.0f} tokens/s, {left_s / 60:.1f} min left"

@@ -19,16 +19,22 @@ class Recipe:
     n_heads: int
     feed_forward_width: int
     n_steps: int
-    n_drill_steps: int = 200
-    """First steps, which only repeat random tokens: copying is learned there in a fifth of the time that it takes on
-    the office's work alone. In as many steps after them, every second one is still a drill."""
+    n_drill_steps: int = 700
+    """First steps, which only repeat random tokens. Copying appears there all at once; on the office's work alone it
+    takes five times as long."""
+    n_short_drill_steps: int = 400
+    """The first of these, with few tokens at a time: the large model learned nothing from long ones in 600 steps."""
+    drill_tokens: int = 512
+    """Of one step of the drill: it takes steps, not tokens."""
+    drill_every: int = 8
+    """Later, every so many steps, one is still a drill, or copying would be lost to short cuts."""
     batch_tokens: int = 2048
     """Prompts and answers of one step, padding included."""
     vocabulary_size: int = 1024
     context_tokens: int = 512
-    strata: tuple[Stratum, ...] = ("routine", "reasoning", "reasoning", "edge")
-    """Drawn in turn; reasoning counts double, because it takes longest to learn."""
-    matrix_rate: float = 0.02
+    strata: tuple[Stratum, ...] = ("routine", "reasoning", "routine", "reasoning", "edge")
+    """Drawn in turn; edge cases are as rare as their name says."""
+    matrix_rate: float = 0.01
     """Peak learning rate of Muon, for matrices."""
     other_rate: float = 0.01
     """Peak learning rate of AdamW, for embeddings and norms."""
@@ -37,6 +43,15 @@ class Recipe:
     decay_fraction: float = 0.4
     """Last part of the steps, over which the learning rate falls to nothing."""
     seed: int = 1
+
+    def is_drill(self, step: int) -> bool:
+        """Return whether a step repeats random tokens instead of doing office work."""
+        return step < self.n_drill_steps or step % self.drill_every == 0
+
+    def tokens_left(self, step: int) -> int:
+        """Return about how many tokens are still to come, for an estimate of the time."""
+        n_drills = sum(map(self.is_drill, range(step, self.n_steps)))
+        return n_drills * self.drill_tokens + (self.n_steps - step - n_drills) * self.batch_tokens
 
     def rate_factor(self, step: int) -> float:
         """Return the part of the peak learning rate at a step: up, level, down.
@@ -49,10 +64,17 @@ class Recipe:
         return min(1.0, (step + 1) / warmup, (self.n_steps - step) / decay)
 
 
-SMALL: Final = Recipe(name="office-small", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=2_400)
-LARGE: Final = Recipe(name="office-large", width=320, n_layers=4, n_heads=5, feed_forward_width=864, n_steps=2_400)
+SMALL: Final = Recipe(name="office-small", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=4_000)
+LARGE: Final = Recipe(name="office-large", width=320, n_layers=4, n_heads=5, feed_forward_width=864, n_steps=3_200)
 FAST: Final = Recipe(
-    name="office-fast", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=800, strata=("routine",)
+    name="office-fast",
+    width=192,
+    n_layers=3,
+    n_heads=4,
+    feed_forward_width=512,
+    n_steps=1_800,
+    batch_tokens=1024,
+    strata=("routine",),
 )
 """A reduced pool of one model, to prove the recipe in minutes: routine work only."""
 FAST_FLOOR: Final = 0.8
