@@ -7,6 +7,7 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
+from trimtab.cli.models_card import card
 from trimtab.cli.models_export import export
 from trimtab.cli.models_probe import probe
 from trimtab.cli.models_quantize import quantize
@@ -16,6 +17,7 @@ from trimtab.store import Artifact
 from trimtab.wiring import EngineRow, engine_rows, registered_artifacts
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+app.command("card")(card)
 app.command("export")(export)
 app.command("probe")(probe)
 app.command("quantize")(quantize)

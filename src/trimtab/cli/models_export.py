@@ -1,5 +1,6 @@
 """``trimtab models export``: Hugging Face weights as a GGUF file, compared with the original."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +8,14 @@ import msgspec
 import typer
 
 from trimtab.cli import output
+from trimtab.cli.context import invocation_of
 from trimtab.cli.filters import JsonOption
+from trimtab.control import local_operator
 from trimtab.core.errors import ConfigurationError
 from trimtab.serving.gguf import (
     GGUF_TYPES,
     LOGPROB_TOLERANCE,
+    GgufInfo,
     ParityRow,
     compare_logits,
     digest_of,
@@ -20,6 +24,7 @@ from trimtab.serving.gguf import (
     quantize,
     reference_of,
 )
+from trimtab.wiring import register_exported
 
 TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -44,6 +49,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def export(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="As `save_pretrained` writes it, Llama family.")],
     to: Annotated[str, typer.Option("--to", metavar="TYPE", help=f"One of {', '.join(GGUF_TYPES)}.")] = "f16",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FOLDER-TYPE.gguf by default.")] = None,
@@ -77,7 +83,14 @@ def export(
         adapter_path = target.with_name(f"{target.stem}-{adapter.resolve().name}.gguf")
         export_adapter(adapter, folder, adapter_path, base=model)
     progress.clear()
-    parity = _parity(folder, target, adapter, adapter_path, also, texts) if verify else []
+    variants = [model, *_variants(folder, target, also)] if verify else [model]
+    parity = _parity(folder, variants, adapter, adapter_path, texts) if verify else []
+    by_file = {
+        info.path.stem: [row for row in parity if row.name.split(" + ")[0] == info.path.stem] for info in variants
+    }
+    register_exported(
+        invocation_of(context).settings(), variants, by_file, adapter=adapter_path, actor=local_operator().actor
+    )
     judged = [row.is_within_tolerance for row in parity if row.is_within_tolerance is not None]
     exported = Exported(
         path=str(target),
@@ -94,16 +107,17 @@ def export(
     return 1 if exported.is_same_model is False else 0
 
 
+def _variants(folder: Path, target: Path, also: str) -> Iterator[GgufInfo]:
+    for word in filter(None, (word.strip() for word in also.split(","))):
+        yield quantize(target, target.with_name(f"{folder.resolve().name}-{word}.gguf"), word)
+
+
 def _parity(
-    folder: Path, target: Path, adapter: Path | None, adapter_path: Path | None, also: str, texts: Path | None
+    folder: Path, variants: Sequence[GgufInfo], adapter: Path | None, adapter_path: Path | None, texts: Path | None
 ) -> list[ParityRow]:
     """Compare the file, and variants of it, with the original, without and with the adapter."""
     lines = TEXTS if texts is None else tuple(line for line in texts.read_text().splitlines() if line.strip())
-    files = {target.stem: target}
-    for word in filter(None, (word.strip() for word in also.split(","))):
-        variant = target.with_name(f"{folder.resolve().name}-{word}.gguf")
-        quantize(target, variant, word)
-        files[variant.stem] = variant
+    files = {info.path.stem: info.path for info in variants}
     rows = list(compare_logits(reference_of(folder, lines), files))
     if adapter is not None and adapter_path is not None:
         named = {f"{name} + {adapter.resolve().name}": path for name, path in files.items()}
@@ -118,17 +132,13 @@ def _print(exported: Exported) -> None:
         output.print_line(f"wrote {exported.adapter_path}  sha256 {(exported.adapter_digest or '')[:12]}")
     if not exported.parity:
         return
-    columns = [
-        "File",
-        ">Positions",
-        "Same tokens",
-        ">Max difference",
-        ">Allowed",
-        ">KL, nats",
-        ">Same top",
-        ">Perplexity",
-    ]
-    output.print_table([*columns, ">Original's", "Same model"], map(_row, exported.parity))
+    print_parity(exported.parity)
+
+
+def print_parity(rows: Sequence[ParityRow]) -> None:
+    """Print how close files come to their original."""
+    columns = ["File", ">Positions", "Same tokens", ">Max difference", ">Allowed", ">KL, nats", ">Same top"]
+    output.print_table([*columns, ">Perplexity", ">Original's", "Same model"], map(_row, rows))
 
 
 def _row(row: ParityRow) -> list[output.Cell]:

@@ -14,7 +14,7 @@ from trimtab.wiring.probing import (
 )
 from trimtab.wiring.retaining import retain_forever
 from trimtab.wiring.settings import ENVIRONMENT, Settings, load_settings
-from trimtab.wiring.variants import register_ladder, registered_artifacts
+from trimtab.wiring.variants import register_exported, register_ladder, registered_artifacts
 from trimtab.wiring.worker import EVIDENCE_S, POLL_S, Worker, WorkerHealth, build_worker
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "pool_of",
     "prepare",
     "price_book_of",
+    "register_exported",
     "register_ladder",
     "registered_artifacts",
     "retain_forever",

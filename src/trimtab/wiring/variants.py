@@ -1,6 +1,6 @@
 """Model files and their verdicts: what a quantization ladder found is kept, and holds when an engine starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import msgspec
 from trimtab.core import SystemClock
 from trimtab.evaluation import GateOutcome
 from trimtab.serving import EngineConfig, digest_of
+from trimtab.serving.gguf import AdapterInfo, GgufInfo, ParityRow, read_adapter
 from trimtab.serving.variants import Ladder, LadderRow
 from trimtab.store import Artifact, ArtifactStore, AuditLog, open_database
 from trimtab.wiring.keys import secrets_of
@@ -27,6 +28,64 @@ def register_ladder(settings: Settings, ladder: Ladder, *, actor: str) -> None:
         _register(artifacts, ladder.parent, None, actor)
         for row in ladder.variants:
             _register(artifacts, row, ladder.parent.digest, actor)
+
+
+def register_exported(
+    settings: Settings,
+    files: Sequence[GgufInfo],
+    parity: Mapping[str, Sequence[ParityRow]],
+    *,
+    adapter: Path | None,
+    actor: str,
+) -> None:
+    """Keep exported files with how close each comes to its original.
+
+    Args:
+        settings: Whose registry.
+        files: The export first, then what was quantized from it.
+        parity: Rows of the comparison by the file's name, with and without the adapter.
+        adapter: The exported adapter, where there is one.
+        actor: Who did it, for the audit log.
+
+    Raises:
+        StoreError: the database cannot be opened or written.
+    """
+    with _artifacts(settings) as artifacts:
+        parent_digest = None
+        for info in files:
+            digest = digest_of(info.path)
+            artifacts.register(
+                digest=digest,
+                kind="model",
+                name=info.path.stem,
+                path=str(info.path.resolve()),
+                size_bytes=info.size_bytes,
+                actor=actor,
+                parent_digest=parent_digest,
+                method=info.method,
+                n_parameters=info.n_parameters,
+                precision=info.precision,
+            )
+            rows = parity.get(info.path.stem, ())
+            if rows:
+                artifacts.measure(digest, {"parity": msgspec.to_builtins(list(rows))}, actor=actor)
+            parent_digest = parent_digest or digest
+        if adapter is not None and parent_digest is not None:
+            _register_adapter(artifacts, read_adapter(adapter), parent_digest, actor)
+
+
+def _register_adapter(artifacts: ArtifactStore, info: AdapterInfo, base_digest: str, actor: str) -> None:
+    """An adapter is judged by its own task's cases, not by its base: it has a base and no parent."""
+    artifacts.register(
+        digest=digest_of(info.path),
+        kind="adapter",
+        name=info.path.stem,
+        path=str(info.path.resolve()),
+        size_bytes=info.size_bytes,
+        actor=actor,
+        n_parameters=info.n_parameters,
+        facts={"base": base_digest, "rank": info.rank, "alpha": info.alpha},
+    )
 
 
 def registered_artifacts(settings: Settings) -> list[Artifact]:
