@@ -1,4 +1,4 @@
-"""`trimtab models export`: GGUF from Hugging Face weights, its parity on its card, and a failure when it is not the same."""
+"""`trimtab models export`: GGUF from Hugging Face weights, and how close it comes, on its card."""
 
 import json
 from pathlib import Path

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn
 
-from trimtab.core.errors import ConfigurationError, EngineError
+from trimtab.core.errors import EngineError
 from trimtab.serving.config import EngineConfig
 from trimtab.serving.engine import Adapter, Endpoint, EngineFacts, EngineLoad
 from trimtab.serving.http import NoAnswer
@@ -20,9 +20,6 @@ class FoundEngine(ABC):
 
     Args:
         config: One with ``base_url``.
-
-    Raises:
-        ConfigurationError: the environment variable that is named for its key is not set.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -30,7 +27,8 @@ class FoundEngine(ABC):
         self.name = config.name
         self._config = config
         self._label = f"engine {config.name!r}"
-        self._endpoint = Endpoint(base_url=config.base_url.rstrip("/"), api_key=_key(config), label=self._label)
+        key = os.environ.get(config.api_key_env or "") or None
+        self._endpoint = Endpoint(base_url=config.base_url.rstrip("/"), api_key=key, label=self._label)
         self._last_silence = ""
 
     def __repr__(self) -> str:
@@ -46,8 +44,18 @@ class FoundEngine(ABC):
         """The model that it is configured for; empty when it serves whatever it has."""
         return self._config.model_names
 
-    async def start(self) -> None:  # noqa: B027  # nothing to do is what there is to do
-        """Do nothing: it runs already."""
+    async def start(self) -> None:
+        """Look for its key; it runs already.
+
+        Raises:
+            EngineError: the environment variable that is named for its key is not set.
+        """
+        name = self._config.api_key_env
+        if name is not None and self._endpoint.api_key is None:
+            raise EngineError(
+                f"{self._label}: {name} is not set.",
+                hint=f"Set it in the environment of `trimtab serve`, or remove `api_key_env: {name}`.",
+            )
 
     async def wait_ready(self, timeout_s: float) -> EngineFacts:
         """Return once it answers for its model.
@@ -126,15 +134,3 @@ class FoundEngine(ABC):
             f"{self._label}: adapter {name!r} is not Trimtab's to load or unload, since it did not start this server.",
             hint="Load it there; it is served then under the name that the server gives it.",
         )
-
-
-def _key(config: EngineConfig) -> str | None:
-    if config.api_key_env is None:
-        return None
-    key = os.environ.get(config.api_key_env)
-    if not key:
-        raise ConfigurationError(
-            f"engine {config.name!r}: {config.api_key_env} is not set.",
-            hint=f"Set it in the environment of `trimtab serve`, or remove `api_key_env: {config.api_key_env}`.",
-        )
-    return key

@@ -38,9 +38,6 @@ class OllamaEngine(FoundEngine):
 
     Args:
         config: One of kind ``ollama``.
-
-    Raises:
-        ConfigurationError: the environment variable that is named for its key is not set.
     """
 
     def __init__(self, config: EngineConfig) -> None:

@@ -25,9 +25,6 @@ class OpenAIEngine(FoundEngine):
 
     Args:
         config: One of kind ``openai``.
-
-    Raises:
-        ConfigurationError: the environment variable that is named for its key is not set.
     """
 
     async def is_healthy(self) -> bool:
