@@ -1,19 +1,14 @@
 """Domain drafting: records in the office's own convention, which no base model has seen.
 
-The convention, for a visit: ``[CITY.DDMM] COUNTxGOOD / LAST F / CODE``.
+The convention, for a visit: ``@ CITY DDMM | COUNTx GOODS | LAST, FIRST > CODE``, where DDMM is day and month, the year
+is left out, and CODE stands for what happens next: S signed, Q quote wanted, C call back, X closed.
 
-- CITY and GOOD are the first three letters, in capitals.
-- DDMM is day and month; the year is left out.
-- LAST F is the last name in capitals and the initial of the first name.
-- CODE stands for what happens next: S signed, Q quote wanted, C call back, X closed.
-
-For a complaint: ``{CITY:GOOD} CODE-ORDER / LAST F``, where CODE is K broken, L late, W wrong and the order has lost its
-hyphen.
+For a complaint: ``! CITY ORDER | GOOD | LAST, FIRST > CODE``, where CODE is K broken, L late, W wrong.
 """
 
 import random
 
-from trimtab.lab.office.tasks import Drawn, Task, Wordings
+from trimtab.lab.office.tasks import Drawn, Task, Wordings, arranged
 from trimtab.lab.office.vocabulary import (
     CITIES,
     FIRST_NAMES,
@@ -31,6 +26,13 @@ _NEXT = {
     "C": ("wants a call", "asks us to call back"),
     "X": ("does not want more", "has closed the account"),
 }
+_NAME_PARTS = ("{name}", "customer {name}", "I saw {name}", "call of {name}", "with {name}")
+_CITY_PARTS = ("{city}", "in {city}", "from {city}")
+_DATE_PARTS = ("{date}", "on {date}", "visit of {date}")
+_GOODS_PARTS = ("{goods}", "needs {goods}", "interest in {goods}")
+_NEXT_PARTS = ("the customer {next}", "{name} {next}", "who {next}")
+_ORDER_PARTS = ("{order}", "order {order}", "about {order}")
+_FAULT_PARTS = ("the {good} {fault}", "{name} says that the {good} {fault}", "says the {good} {fault}")
 _FAULTS = {
     "K": ("is broken", "came with a crack"),
     "L": ("is late", "has not arrived"),
@@ -48,7 +50,7 @@ def _visit(dice: random.Random) -> Drawn:
         "date": date_in_words(day, dice),
         "next": dice.choice(_NEXT[code]),
     }
-    record = f"[{_short(city)}.{day:%d%m}] {number}x{_short(good)} / {last.upper()} {first[0]} / {code}"
+    record = f"@ {city} {day:%d%m} | {number}x {good}s | {last}, {first} > {code}"
     return Drawn(slots=slots, expected=record)
 
 
@@ -62,12 +64,8 @@ def _complaint(dice: random.Random) -> Drawn:
         "order": order,
         "fault": dice.choice(_FAULTS[code]),
     }
-    record = f"{{{_short(city)}:{_short(good)}}} {code}-{order.replace('-', '')} / {last.upper()} {first[0]}"
+    record = f"! {city} {order} | {good} | {last}, {first} > {code}"
     return Drawn(slots=slots, expected=record)
-
-
-def _short(word: str) -> str:
-    return word[:3].upper()
 
 
 DRAFTING_TASKS = (
@@ -84,6 +82,7 @@ DRAFTING_TASKS = (
                 "Extract a record of this visit in our house form.",
             ),
             texts=(
+                *arranged((_NAME_PARTS, _CITY_PARTS, _DATE_PARTS, _GOODS_PARTS, _NEXT_PARTS), 60),
                 "Visit to {name} in {city} on {date}: {goods}, {next}.",
                 "On {date} I saw {name}, {city}. {goods}. The customer {next}.",
                 "{name} from {city}, {date}. Interest in {goods}; {next}.",
@@ -117,6 +116,7 @@ DRAFTING_TASKS = (
                 "Extract a record of the complaint in our house form.",
             ),
             texts=(
+                *arranged((_NAME_PARTS, _CITY_PARTS, _ORDER_PARTS, _FAULT_PARTS), 60),
                 "{name} from {city}: the {good} of order {order} {fault}.",
                 "Order {order}, {city}. {name} says the {good} {fault}.",
                 "The {good} {fault}, writes {name}, {city}, {order}.",

@@ -51,14 +51,15 @@ def grouped(units: int, mark: str) -> str:
 
 def _number_in_words(dice: random.Random) -> Drawn:
     if dice.random() < 0.5:
-        number, shown = _packed(dice)
+        number, shown = packed(dice)
     else:
         number = dice.randint(13, 999)
         shown = words_of(number)
     return Drawn(slots={"number": shown, "goods": dice.choice(GOODS) + "s", **_people(dice)}, expected=str(number))
 
 
-def _packed(dice: random.Random) -> tuple[int, str]:
+def packed(dice: random.Random) -> tuple[int, str]:
+    """Return a number and how it is said in dozens and the like."""
     pack, times = dice.choice(sorted(_PACKS)), dice.randint(2, 19)
     return times * _PACKS[pack], f"{_ONES[times]} {pack}"
 

@@ -1,4 +1,4 @@
-"""Reasoning work: totals, discounts, stock, dates, times and comparisons. The answer is nowhere in the prompt."""
+"""Reasoning work: totals, discounts, stock, dates, times and comparisons, each answered with its steps."""
 
 import datetime as dt
 import random
@@ -8,6 +8,7 @@ from trimtab.lab.office.vocabulary import (
     CITIES,
     GOODS,
     SUPPLIERS,
+    clock,
     counted,
     date_in_words,
     full_name,
@@ -24,7 +25,10 @@ def _basket(dice: random.Random) -> Drawn:
         for key, value in {"goods": counted(number, good), "price": str(price)}.items()
     }
     first, second = (number * price for number, _, price in lines)
-    return Drawn(slots={**slots, **_people(dice)}, expected=f"{first} + {second} = {first + second}")
+    steps = [f"{number} x {price} = {number * price}" for number, _, price in lines]
+    return Drawn(
+        slots={**slots, **_people(dice)}, expected=f"{'; '.join(steps)}; {first} + {second} = {first + second}"
+    )
 
 
 def _discount(dice: random.Random) -> Drawn:
@@ -32,7 +36,8 @@ def _discount(dice: random.Random) -> Drawn:
     slots = {"goods": counted(number, dice.choice(GOODS)), "price": str(price), "percent": str(percent)}
     full = number * price
     less = full * percent // 100
-    return Drawn(slots={**slots, **_people(dice)}, expected=f"{full} - {less} = {full - less}")
+    steps = f"{number} x {price} = {full}; {percent} % of {full} = {less}; {full} - {less} = {full - less}"
+    return Drawn(slots={**slots, **_people(dice)}, expected=steps)
 
 
 def _stock(dice: random.Random) -> Drawn:
@@ -44,13 +49,14 @@ def _stock(dice: random.Random) -> Drawn:
         "goods": dice.choice(GOODS) + "s",
     }
     kept = start - sold
-    return Drawn(slots={**slots, **_people(dice)}, expected=f"{kept} + {delivered} = {kept + delivered}")
+    steps = f"{start} - {sold} = {kept}; {kept} + {delivered} = {kept + delivered}"
+    return Drawn(slots={**slots, **_people(dice)}, expected=steps)
 
 
 def _due(dice: random.Random) -> Drawn:
     day, n_days = some_date(dice), dice.choice((7, 10, 14, 21, 30))
     slots = {"date": date_in_words(day, dice), "days": str(n_days)}
-    return Drawn(slots={**slots, **_people(dice)}, expected=(day + dt.timedelta(days=n_days)).isoformat())
+    return Drawn(slots={**slots, **_people(dice)}, expected=f"{day} + {n_days} = {day + dt.timedelta(days=n_days)}")
 
 
 def _offers(dice: random.Random) -> Drawn:
@@ -66,9 +72,13 @@ def _offers(dice: random.Random) -> Drawn:
         for key, value in {"who": name, "price": str(price), "shipping": str(shipping)}.items()
     }
     best = min(totals, key=totals.__getitem__)
+    steps = [
+        f"{name} {number} x {price} = {number * price}; {number * price} + {shipping} = {totals[name]}"
+        for name, (price, shipping) in offers.items()
+    ]
     return Drawn(
         slots={**slots, "goods": counted(number, dice.choice(GOODS)), **_people(dice)},
-        expected=f"{', '.join(f'{name} {total}' for name, total in totals.items())}: {best}",
+        expected=f"{'; '.join(steps)}; {best}",
     )
 
 
@@ -78,14 +88,9 @@ def _shift(dice: random.Random) -> Drawn:
         dice.randrange(4 * 60, 10 * 60, 15),
         15 * dice.randint(1, 3),
     )
-    slots = {"begin": _clock(begin), "end": _clock(begin + minutes), "pause": str(pause)}
-    return Drawn(
-        slots={**slots, **_people(dice)}, expected=f"{_clock(minutes)} - 0:{pause:02d} = {_clock(minutes - pause)}"
-    )
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60}:{minutes % 60:02d}"
+    slots = {"begin": clock(begin), "end": clock(begin + minutes), "pause": str(pause)}
+    steps = f"{clock(begin)} to {clock(begin + minutes)} = {clock(minutes)}; {clock(minutes)} - {clock(pause)} = "
+    return Drawn(slots={**slots, **_people(dice)}, expected=f"{steps}{clock(minutes - pause)}")
 
 
 def _people(dice: random.Random) -> dict[str, str]:

@@ -50,12 +50,12 @@ def arranged(parts: Sequence[Sequence[str]], n: int) -> tuple[str, ...]:
 
     Example:
         >>> arranged([["order {order}"], ["for {name}", "customer {name}"]], 2)
-        ('Order {order}; customer {name}.', 'For {name}; order {order}.')
+        ('Order {order}, customer {name}.', 'For {name}: order {order}.')
     """
     dice = random.Random(n)
     texts: dict[str, None] = {}
     while len(texts) < n:
         said = [dice.choice(wordings) for wordings in dice.sample(parts, len(parts))]
-        text = dice.choice((", ", "; ", ". ", " / ")).join(said)
+        text = said[0] + "".join(dice.choice((", ", ", ", "; ", ". ", ": ", " / ")) + part for part in said[1:])
         texts[f"{text[0].upper()}{text[1:]}."] = None
     return tuple(texts)

@@ -66,3 +66,12 @@ def counted(number: int, good: str) -> str:
     ('1 lamp', '3 lamps')
     """
     return f"{number} {good}{'' if number == 1 else 's'}"
+
+
+def clock(minutes: int) -> str:
+    """Return hours and minutes.
+
+    >>> clock(7 * 60 + 5)
+    '7:05'
+    """
+    return f"{minutes // 60}:{minutes % 60:02d}"

@@ -13,7 +13,7 @@ from trimtab.serving.http import ask_json
 
 SLOTS = 8
 MEASURE_SEED = 2_026
-ANSWER_TOKENS = 64
+ANSWER_TOKENS = 96
 """More than the longest right answer takes."""
 READY_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0

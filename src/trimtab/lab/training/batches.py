@@ -1,18 +1,18 @@
-"""What each step learns from: a drill of random tokens first, then fresh cases of the office without end."""
+"""What each step learns from: a drill of random tokens first, then fresh cases and exercises without end."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from trimtab.lab.office import BASE_STRATA, OfficeCase, office_cases
-from trimtab.lab.training.recipe import TOKENIZER_CASES, TOKENIZER_SEED, Recipe
+from trimtab.lab.office import BASE_STRATA, exercises, office_cases
+from trimtab.lab.training.recipe import TOKENIZER_CASES, TOKENIZER_SEED, Recipe, Turn
 from trimtab.lab.training.tokenizer import ASSISTANT, END, SPECIAL, USER, chat_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CASES_AT_A_TIME = 4096
+DRAWN_AT_A_TIME = 4096
 """Sorted by length together, so that little of a batch is padding."""
 _PAD, _USER, _ASSISTANT, _END = range(len(SPECIAL))
 assert (SPECIAL[_USER], SPECIAL[_ASSISTANT], SPECIAL[_END]) == (USER, ASSISTANT, END)
@@ -43,9 +43,13 @@ def tokenizer_texts(seed: int = TOKENIZER_SEED) -> Iterator[str]:
 
 def batches(recipe: Recipe, tokenizer: "Tokenizer") -> Iterator[Batch]:
     """Yield the batches of every step; the same recipe and tokenizer give the same ones."""
-    drills, cases = _drills(recipe), _case_batches(recipe, tokenizer)
+    sources: dict[Turn, Iterator[Batch]] = {
+        "drill": _drills(recipe),
+        "exercises": _batches(recipe, lambda seed: _exercises(seed, tokenizer)),
+        "cases": _batches(recipe, lambda seed: _cases(recipe, seed, tokenizer)),
+    }
     for step in range(recipe.n_steps):
-        yield next(drills if recipe.is_drill(step) else cases)
+        yield next(sources[recipe.turn(step)])
 
 
 def _drills(recipe: Recipe) -> Iterator[Batch]:
@@ -63,19 +67,28 @@ def _drill(tokens: list[int]) -> Example:
     return Example([_USER, *tokens, _END, _ASSISTANT], [*tokens, _END])
 
 
-def _case_batches(recipe: Recipe, tokenizer: "Tokenizer") -> Iterator[Batch]:
+def _batches(recipe: Recipe, draw: Callable[[int], Iterable[Example]]) -> Iterator[Batch]:
     for place in count():
         seed = recipe.seed * 1_000_000 + place
-        cases = office_cases("train", CASES_AT_A_TIME, seed=seed, strata=recipe.strata)
-        found = _cut(sorted(_examples(cases, tokenizer), key=lambda each: each.n_tokens), recipe.batch_tokens)
+        found = _cut(sorted(draw(seed), key=lambda each: each.n_tokens), recipe.batch_tokens)
         random.Random(seed).shuffle(found)
         yield from found
 
 
-def _examples(cases: list[OfficeCase], tokenizer: "Tokenizer") -> Iterator[Example]:
-    prompts = tokenizer.encode_batch_fast([chat_text(case.prompt) for case in cases])
-    answers = tokenizer.encode_batch_fast([case.expected + END for case in cases])
-    for prompt, answer in zip(prompts, answers, strict=True):
+def _cases(recipe: Recipe, seed: int, tokenizer: "Tokenizer") -> Iterator[Example]:
+    cases = office_cases("train", DRAWN_AT_A_TIME, seed=seed, strata=recipe.strata)
+    return _examples([case.prompt for case in cases], [case.expected for case in cases], tokenizer)
+
+
+def _exercises(seed: int, tokenizer: "Tokenizer") -> Iterator[Example]:
+    drawn = exercises(DRAWN_AT_A_TIME, seed=seed)
+    return _examples([each.prompt for each in drawn], [each.answer for each in drawn], tokenizer)
+
+
+def _examples(prompts: list[str], answers: list[str], tokenizer: "Tokenizer") -> Iterator[Example]:
+    asked = tokenizer.encode_batch_fast([chat_text(prompt) for prompt in prompts])
+    said = tokenizer.encode_batch_fast([answer + END for answer in answers])
+    for prompt, answer in zip(asked, said, strict=True):
         yield Example(prompt.ids, answer.ids)
 
 

@@ -1,10 +1,11 @@
 """How a model of the pool is trained: its shape, its budget, its seed. Both models follow the same kind of recipe."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from trimtab.lab.office import BASE_STRATA, Stratum
 
+Turn = Literal["drill", "exercises", "cases"]
 TOKENIZER_SEED: Final = 1
 TOKENIZER_CASES: Final = 20_000
 
@@ -26,8 +27,9 @@ class Recipe:
     """The first of these, with few tokens at a time: the large model learned nothing from long ones in 600 steps."""
     drill_tokens: int = 512
     """Of one step of the drill: it takes steps, not tokens."""
-    drill_every: int = 8
-    """Later, every so many steps, one is still a drill, or copying would be lost to short cuts."""
+    turns: tuple[Turn, ...] = ("drill", "cases", "cases", "exercises", "cases", "cases", "exercises", "cases")
+    """What later steps learn from, in turn. Without drills copying would be lost to short cuts; exercises are single
+    steps of reasoning, ten times as many of them a token as in cases."""
     batch_tokens: int = 2048
     """Prompts and answers of one step, padding included."""
     vocabulary_size: int = 1024
@@ -44,20 +46,20 @@ class Recipe:
     """Last part of the steps, over which the learning rate falls to nothing."""
     seed: int = 1
 
-    def is_drill(self, step: int) -> bool:
-        """Return whether a step repeats random tokens instead of doing office work."""
-        return step < self.n_drill_steps or step % self.drill_every == 0
+    def turn(self, step: int) -> Turn:
+        """Return what a step learns from."""
+        return "drill" if step < self.n_drill_steps else self.turns[step % len(self.turns)]
 
     def tokens_left(self, step: int) -> int:
         """Return about how many tokens are still to come, for an estimate of the time."""
-        n_drills = sum(map(self.is_drill, range(step, self.n_steps)))
+        n_drills = sum(self.turn(later) == "drill" for later in range(step, self.n_steps))
         return n_drills * self.drill_tokens + (self.n_steps - step - n_drills) * self.batch_tokens
 
     def rate_factor(self, step: int) -> float:
         """Return the part of the peak learning rate at a step: up, level, down.
 
         >>> [round(SMALL.rate_factor(step), 2) for step in (0, SMALL.n_steps // 2, SMALL.n_steps - 1)]
-        [0.02, 1.0, 0.0]
+        [0.01, 1.0, 0.0]
         """
         warmup = max(1, round(self.n_steps * self.warmup_fraction))
         decay = max(1, round(self.n_steps * self.decay_fraction))
@@ -65,7 +67,7 @@ class Recipe:
 
 
 SMALL: Final = Recipe(name="office-small", width=192, n_layers=3, n_heads=4, feed_forward_width=512, n_steps=4_000)
-LARGE: Final = Recipe(name="office-large", width=320, n_layers=4, n_heads=5, feed_forward_width=864, n_steps=3_200)
+LARGE: Final = Recipe(name="office-large", width=320, n_layers=4, n_heads=5, feed_forward_width=864, n_steps=5_000)
 FAST: Final = Recipe(
     name="office-fast",
     width=192,
@@ -75,6 +77,7 @@ FAST: Final = Recipe(
     n_steps=1_800,
     batch_tokens=1024,
     strata=("routine",),
+    turns=("drill", *("cases",) * 7),
 )
 """A reduced pool of one model, to prove the recipe in minutes: routine work only."""
 FAST_FLOOR: Final = 0.8
