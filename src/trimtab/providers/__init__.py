@@ -16,6 +16,6 @@ deadlines, retries, breaker, cool-down, concurrency limit and API key, and adds 
 
 from trimtab.providers.api_key import ApiKey
 from trimtab.providers.build import build_provider
-from trimtab.providers.config import ProviderConfig
+from trimtab.providers.config import BreakerSettings, ProviderConfig
 
-__all__ = ["ApiKey", "ProviderConfig", "build_provider"]
+__all__ = ["ApiKey", "BreakerSettings", "ProviderConfig", "build_provider"]

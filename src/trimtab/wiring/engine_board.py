@@ -19,6 +19,8 @@ class EngineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The environment's name for its key, where that holds it."""
     max_connections: int
     """Calls to send at a time, from all workers together."""
+    slots: int | None = None
+    """Calls to have it work on at a time, where the rest is to wait in the workers; ``None`` leaves that to it."""
     body_fields: dict[str, dict[str, object]]
     """By model: what every request to it must carry."""
     phase: str = "starting"

@@ -30,9 +30,9 @@ class EngineProvider:
         return f"EngineProvider({self._inner!r})"
 
     def is_available(self, model: str) -> bool:
-        """Return whether the engine is ready and a call would be tried at once."""
+        """Return whether the engine is ready; a busy one is worth a short wait, not a dearer model."""
         entry = self._board.entries.get(self.name)
-        return entry is not None and entry.is_ready and self._inner.is_available(model)
+        return entry is not None and entry.is_ready
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send as the inner provider does; a call that comes while the engine starts waits for it.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ import msgspec
 from trimtab.core import Clock, SystemClock
 from trimtab.core.errors import ConfigurationError, TrimtabError
 from trimtab.gateway import Provider
-from trimtab.providers import ProviderConfig, build_provider
+from trimtab.providers import BreakerSettings, ProviderConfig, build_provider
 from trimtab.serving import EngineConfig, EngineState, Supervisor, build_engine
 from trimtab.store import ArtifactStore, AuditLog, Database
 from trimtab.wiring.engine_board import EngineBoard, EngineEntry
@@ -21,6 +22,9 @@ from trimtab.wiring.variants import refused_engines
 
 log = logging.getLogger("trimtab.wiring")
 
+_BREAKER = BreakerSettings(consecutive_failures=50, failure_fraction=0.9, min_calls=100, open_s=1.0)
+"""Whether an engine is well is known from watching it. Calls that waited too long say that it is busy, and a burst of
+them must not keep it from working for ten seconds."""
 _IDLE_S = 4.0
 """Unused connections to an engine are closed after it: llama.cpp and vLLM close theirs after five seconds."""
 
@@ -52,9 +56,16 @@ def _provider(settings: Settings, name: str, board: EngineBoard, clock: Clock) -
         api_key_file=board.key_file(name) if entry.has_key else None,
         body_fields=entry.body_fields,
         idle_connection_s=_IDLE_S,
+        breaker=_BREAKER,
         max_connections=max(1, entry.max_connections // settings.workers),
+        max_concurrency_per_model=None if entry.slots is None else _share(entry.slots, settings.workers),
     )
     return EngineProvider(build_provider(config, clock=clock), board)
+
+
+def _share(slots: int, n_workers: int) -> int:
+    """Return how many calls a worker has under way: its part of the slots, and one that waits for the next free one."""
+    return math.ceil(slots / n_workers) + 1
 
 
 @asynccontextmanager
@@ -121,6 +132,8 @@ class _EngineRoom:
         self._audit = AuditLog(database, secrets_of(settings).audit_key, clock)
         self._artifacts = ArtifactStore(database, self._audit, clock)
         logs = settings.data_dir / "logs"
+        # llama.cpp works on to the end for a caller who left before the first byte, so nobody waits inside it.
+        self._slots = {each.name: each.slots for each in settings.engines if each.kind == "llama_cpp"}
         self._key_envs = {each.name: each.api_key_env for each in settings.engines if each.api_key_env is not None}
         self.engines = {config.name: build_engine(config, logs=logs) for config in settings.engines}
         self.supervisor = Supervisor(
@@ -160,6 +173,7 @@ class _EngineRoom:
             has_key=engine.endpoint.api_key is not None and key_env is None,
             api_key_env=key_env,
             max_connections=engine.endpoint.max_connections,
+            slots=self._slots.get(name),
             body_fields={model: dict(engine.body_fields(model)) for model in engine.models},
             phase=state.phase,
             reason=state.reason,

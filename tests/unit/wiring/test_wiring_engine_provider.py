@@ -82,7 +82,15 @@ async def test_a_call_waits_for_an_engine_that_starts(board: EngineBoard) -> Non
     assert (inner.n_sent, provider.is_available("small")) == (0, False)
     board.write({"local": msgspec.structs.replace(ENTRY, phase="ready")})
     await waiting
-    assert (inner.n_sent, provider.is_available("small"), provider.is_available("other")) == (1, True, False)
+    assert (inner.n_sent, provider.is_available("small")) == (1, True)
+
+
+async def test_a_busy_engine_is_worth_a_wait(board: EngineBoard) -> None:
+    inner = Inner()
+    provider = EngineProvider(inner, board)
+    board.write({"local": msgspec.structs.replace(ENTRY, phase="ready")})
+    assert not inner.is_available("busy")
+    assert provider.is_available("busy")
 
 
 async def test_it_waits_no_longer_than_the_call_may_take(board: EngineBoard) -> None:
