@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from trimtab.workloads.tasks import TaskType
+from trimtab.workloads import TaskType
 
 Stratum = Literal["routine", "reasoning", "drafting", "edge"]
 Split = Literal["train", "test"]

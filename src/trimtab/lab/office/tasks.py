@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trimtab.lab.office.cases import Split, Stratum
-from trimtab.workloads.tasks import TaskType
+from trimtab.workloads import TaskType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
