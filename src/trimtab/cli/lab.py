@@ -46,9 +46,9 @@ def train(
     threads: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processor threads.")] = 2,
     json: JsonOption = False,
 ) -> int:
-    """Train the embedded pool from nothing on this machine: generator, tokenizer, network, export, measured card.
+    """Train the embedded pool from nothing, on this machine.
 
-    The full recipe takes about an hour on two cores, `--fast` under five minutes; with `--fast` the exit code is 1 when
+    Generator, tokenizer, network, export, and a card with what the served file scores. The full recipe takes about an hour on two cores, `--fast` under five minutes; with `--fast` the exit code is 1 when
     the model stays below its stated accuracy.
     """
     from trimtab.lab.training import FAST, FAST_FLOOR, RECIPES, train_pool
@@ -82,7 +82,7 @@ def evaluate(
     n: Annotated[int, typer.Option("--n", min=1, max=100_000, metavar="N", help="Cases of each stratum.")] = 400,
     json: JsonOption = False,
 ) -> None:
-    """Serve model files with llama.cpp and count right answers on held-out office work."""
+    """Serve model files and count right answers on held-out work."""
     from trimtab.lab.pool import measure_model, pool_models
 
     measured: list[Measured] = []
