@@ -48,8 +48,9 @@ def train(
 ) -> int:
     """Train the embedded pool from nothing, on this machine.
 
-    Generator, tokenizer, network, export, and a card with what the served file scores. The full recipe takes about an hour on two cores, `--fast` under five minutes; with `--fast` the exit code is 1 when
-    the model stays below its stated accuracy.
+    Generator, tokenizer, network, export, and a card with what the served file scores. The full recipe takes about an
+    hour on two cores, `--fast` under five minutes; with `--fast` the exit code is 1 when the model stays below its
+    stated accuracy.
     """
     from trimtab.lab.training import FAST, FAST_FLOOR, RECIPES, train_pool
 
