@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: help demo test check format bench docs pages lock clean
 help:
-	@echo "make demo    a gateway, real traffic and a report, offline (half a minute; ARGS=--exit ends it then)"
+	@echo "make demo    two small models behind a gateway, traffic and a report, offline (a minute; ARGS=--exit ends it)"
 	@echo "make test    every test, offline after the install"
 	@echo "make check   what CI runs: format, lint, types, import contract, tests, docs"
 	@echo "make bench   speed and memory as ratios against a floor and installed peers"

@@ -1,11 +1,14 @@
 """The how-to pages that start a gateway, followed to the letter. The pages without one are in test_cli_how_to.py."""
 
 import re
+import shutil
 import socket
 from pathlib import Path
 
 from tests.support.service import environment, run_cli
 from tests.support.tutorial import Reader, blocks_of
+
+from trimtab.lab import pool_models
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +78,19 @@ def test_a_move_begins_with_the_old_log(tmp_path: Path) -> None:
     assert "contracts" in imported
     assert "$0.016500" in imported  # the one call of legal, as LiteLLM charged it
     assert "first.yaml" in simulated
+
+
+def test_a_model_file_serves_as_its_page_says(tmp_path: Path) -> None:
+    small, _ = pool_models()
+    (tmp_path / "models").mkdir()
+    shutil.copy(small.path, tmp_path / "models/office-small.gguf")
+
+    checked, asked = followed("serve-a-small-model", tmp_path)
+
+    assert "office-small.gguf: 1.5M parameters, f16" in checked
+    answer, listed = asked.split("\n", 1) if asked.startswith("{") else ("", asked)
+    assert '"object":"chat.completion"' in answer
+    assert "ready" in listed
 
 
 def test_a_backup_is_whole_and_can_be_read(tmp_path: Path) -> None:

@@ -11,24 +11,25 @@ import openai
 import pytest
 from tests.support.service import Service, running, wait_until
 
-from trimtab.lab import Answer, DemoFiles, Request, read_traffic, send_all, write_demo
+from trimtab.lab import Answer, Request, read_traffic, send_all
+from trimtab.lab.simulated import SimulatedFiles, write_simulated
 
 ANY_PORTS = {"TRIMTAB_PORT": "0", "TRIMTAB_CONTROL_PORT": "0"}
 SMALL, MEDIUM, LARGE = "simulated:local-small", "simulated:local-medium", "simulated:hosted-large"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> DemoFiles:
-    return write_demo(tmp_path_factory.mktemp("live"), n_prompts=1000, seed=3)
+def files(tmp_path_factory: pytest.TempPathFactory) -> SimulatedFiles:
+    return write_simulated(tmp_path_factory.mktemp("live"), n_prompts=1000, seed=3)
 
 
 @pytest.fixture(scope="module")
-def service(files: DemoFiles) -> Iterator[Service]:
+def service(files: SimulatedFiles) -> Iterator[Service]:
     with running(files.config.parent, env=ANY_PORTS) as started:
         yield started
 
 
-def put_in_force(service: Service, files: DemoFiles, name: str, terms: str) -> None:
+def put_in_force(service: Service, files: SimulatedFiles, name: str, terms: str) -> None:
     """Edit the watched policy file and wait until the worker says that it serves by it."""
     organisation = f'organisation: {{sensitivity: internal, mode: fixed, prefer: ["{SMALL}"]}}'
     files.policy.write_text(f"policy: {name}\n{organisation}\n{terms}\n")
@@ -42,7 +43,7 @@ def ask(client: openai.OpenAI, request: Request) -> str:
     return raw.headers["x-trimtab-model"]
 
 
-def test_s4_one_client_and_endpoint_reach_two_models_by_task_type(service: Service, files: DemoFiles) -> None:
+def test_s4_one_client_and_endpoint_reach_two_models_by_task_type(service: Service, files: SimulatedFiles) -> None:
     put_in_force(
         service,
         files,
@@ -59,7 +60,7 @@ def test_s4_one_client_and_endpoint_reach_two_models_by_task_type(service: Servi
     assert (service.process.pid, service.process.poll()) == (process, None), "nothing was started again"
 
 
-def test_s5_one_edit_moves_a_whole_category_and_no_other(service: Service, files: DemoFiles) -> None:
+def test_s5_one_edit_moves_a_whole_category_and_no_other(service: Service, files: SimulatedFiles) -> None:
     requests = read_traffic(files.traffic)
     put_in_force(service, files, "before-the-edit", f'workloads: {{shop-faq: {{prefer: ["{LARGE}"]}}}}')
     before = send_all(service.url, requests)
@@ -77,7 +78,7 @@ def _models(answers: list[Answer], workload: str) -> Counter[str]:
     return Counter(answer.model for answer in answers if answer.workload == workload)
 
 
-def test_s7_routing_changes_no_model_and_no_serving_configuration(service: Service, files: DemoFiles) -> None:
+def test_s7_routing_changes_no_model_and_no_serving_configuration(service: Service, files: SimulatedFiles) -> None:
     request = next(r for r in read_traffic(files.traffic) if r.workload == "code-review")
     with openai.OpenAI(base_url=f"{service.url}/v1", api_key="none", max_retries=0) as client:
         put_in_force(service, files, "no-routing", "")
@@ -89,7 +90,7 @@ def test_s7_routing_changes_no_model_and_no_serving_configuration(service: Servi
     assert before == after
 
 
-def _digests(service: Service, files: DemoFiles) -> dict[str, str]:
+def _digests(service: Service, files: SimulatedFiles) -> dict[str, str]:
     """Digests of what answers, of how it is served, and of the pool as the newest decision saw it."""
     newest = json.loads(service.cli("calls", "list", "--limit", "1", "--json").stdout)[0]["call_id"]
     decided = json.loads(service.cli("explain", newest, "--json").stdout)["current"]

@@ -12,7 +12,7 @@ import pytest
 from tests.support.service import Service, running, wait_until
 
 from trimtab.core import to_nano_usd
-from trimtab.lab import write_demo
+from trimtab.lab.simulated import write_simulated
 
 FREE_PORTS = {"TRIMTAB_PORT": "0", "TRIMTAB_CONTROL_PORT": "0"}
 
@@ -20,7 +20,7 @@ FREE_PORTS = {"TRIMTAB_PORT": "0", "TRIMTAB_CONTROL_PORT": "0"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("recorded")
-    write_demo(made, n_prompts=12, seed=5)
+    write_simulated(made, n_prompts=12, seed=5)
     return made
 
 

@@ -1,5 +1,6 @@
 """``trimtab demo``: a gateway, real traffic and a report, offline."""
 
+import importlib.util
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +11,18 @@ from typing import Annotated
 import typer
 
 from trimtab.cli import output
+from trimtab.cli.demo_engines import Engines
 from trimtab.cli.demo_gateway import LOG, RunningGateway, demo_folder, running_gateway, usable_port
 from trimtab.cli.demo_report import print_report
 from trimtab.cli.demo_run import Demo, DemoResult
-from trimtab.lab import DemoFiles, write_demo
+from trimtab.core.errors import ConfigurationError
+from trimtab.lab import LEAST_CALLS, DemoFiles, pool_models, write_demo
 from trimtab.store import open_database
 from trimtab.wiring import build_desk, load_settings
 
 DEFAULT_PORT = 4180
 DEFAULT_CONTROL_PORT = 4181
+DEFAULT_CALLS = 2400
 
 
 def run(
@@ -26,9 +30,10 @@ def run(
         Path, typer.Option(metavar="FOLDER", help="Where its files go; an earlier demo there is replaced.")
     ] = Path("trimtab-demo"),
     calls: Annotated[
-        int, typer.Option(min=40, max=100_000, metavar="N", help="Calls to send through the gateway.")
-    ] = 3000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another one draws other prompts and outcomes.")] = 7,
+        int,
+        typer.Option(min=LEAST_CALLS, max=100_000, metavar="N", help="Calls to send through the gateway."),
+    ] = DEFAULT_CALLS,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another one draws other prompts.")] = 7,
     port: Annotated[
         int | None, typer.Option(metavar="N", help=f"Port of the data plane; else {DEFAULT_PORT}, or a free one.")
     ] = None,
@@ -39,16 +44,20 @@ def run(
     exit_: Annotated[bool, typer.Option("--exit", help="End after the report instead of serving on.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> int:
-    """Run a gateway over simulated models, send it traffic, compare three policies and explain one call.
+    """Run a gateway over two small local models, send it office work, and climb the ladder's first rungs.
 
-    Nothing leaves this machine, and nothing is spent: the answers come from a file that the demo writes first.
+    All calls go to the large model first. The small one then answers the same prompts as evidence, and a policy that
+    follows from it is put in force for the fresh rest. The models are real and run on this machine: nothing leaves it,
+    and nothing is spent; prices are the lab's.
     """
+    _require_engine()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _leave)
     with demo_folder(folder):
-        output.note(f"writing {calls:,} simulated prompts to {folder}")
-        files = write_demo(folder, n_prompts=calls, seed=seed)
+        output.note(f"writing {calls:,} prompts to {folder}")
+        small, large = pool_models()
+        files = write_demo(folder, small=small, large=large, n_calls=calls, seed=seed)
         with running_gateway(
             files.config,
             port=usable_port(DEFAULT_PORT) if port is None else port,
@@ -70,12 +79,20 @@ def _result(files: DemoFiles, gateway: RunningGateway) -> DemoResult:
         return Demo(
             files=files,
             url=gateway.addresses.url,
-            is_running=gateway.is_running,
+            engines=Engines(settings=settings, is_running=gateway.is_running),
             desk=build_desk(settings, database),
             database=database,
         ).run()
     finally:
         database.close()
+
+
+def _require_engine() -> None:
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ConfigurationError(
+            "The demo runs two models on this machine, and xllamacpp, which serves them, is not installed.",
+            hint="pip install 'trimtab[serving]'",
+        )
 
 
 def _ended(gateway: RunningGateway) -> int:

@@ -19,7 +19,18 @@ from trimtab.server import Addresses
 from trimtab.wiring import ENVIRONMENT
 
 MARKER = ".trimtab-demo"
-_MADE = ("trimtab-data", "policies", "outcomes.jsonl", "traffic.jsonl", "trimtab.yaml", "policy.yaml")
+_MADE = (
+    "trimtab-data",
+    "policies",
+    "evaluation-local-large.jsonl",
+    "evaluation-local-small.jsonl",
+    "ground-truth.json",
+    "outcomes.jsonl",
+    "traffic.jsonl",
+    "trimtab.yaml",
+    "policy.yaml",
+)
+"""Files of earlier versions included."""
 LOG = "serve.log"
 STOP_TIMEOUT_S = 30.0
 

@@ -1,4 +1,4 @@
-"""The demo's report: what ran, what it cost, how good it was, and why one call went where it went."""
+"""The demo's report: what ran, what it cost, how good it was, what the first rungs say, why one call went its way."""
 
 import shutil
 import sys
@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trimtab.cli import output
-from trimtab.cli.demo_run import EXPLAINED_WORKLOAD, MARGIN, DemoResult
-from trimtab.control.numbers import percent, quality, usd_text
-from trimtab.lab import NOTE, PROVIDER, DemoFiles, Part
-from trimtab.replay import Result
+from trimtab.cli.demo_run import DemoResult, PoolEntry
+from trimtab.control.numbers import percent, quality, usd, usd_text
+from trimtab.evaluation import Comparison
+from trimtab.lab import ALPHA, MARGIN, PROVEN, Compared, DemoFiles, Part, Rungs
 from trimtab.routing import Estimate, Explanation
 from trimtab.server import Addresses
 
-_COMPARED = ("Saved", "Quality", "Quality vs today", ">n")
 _WIDTH = 90
 """Of text beside a label."""
+_GAP_WORDS = {
+    "met": "none: the bar of {bar:g} is met",
+    "left": "{gap} to the bar of {bar:g} is left",
+    "open": "{gap} to the bar of {bar:g}: too few cases to say",
+}
 
 
 def print_report(result: DemoResult, files: DemoFiles, addresses: Addresses, *, is_serving: bool, json: bool) -> None:
@@ -26,32 +30,53 @@ def print_report(result: DemoResult, files: DemoFiles, addresses: Addresses, *, 
     else:
         _print_text(result)
         if is_serving:
-            _print_addresses(addresses, files)
+            _print_addresses(addresses, files, result)
     sys.stdout.flush()  # whoever started this may wait for it while the gateway serves on
 
 
 def _print_text(result: DemoResult) -> None:
-    output.print_line(NOTE)
-    n_before, n_after = result.before[-1].n_calls, result.after[-1].n_calls
-    _title(f"1. {n_before:,} calls under the policy of today")
+    _print_pool(result.pool)
+    _title(f"1. {result.before[-1].n_calls:,} calls under the policy of today: everything on the large model")
     _print_parts(result.before)
-    _title(f"2. Other policies on the same prompts, with {result.n_imported:,} outcomes of the other models")
-    _print_policies(result)
+    _title(f"2. The same prompts on the small model: {result.evaluated.n_small:,} answers as evidence, not as traffic")
+    _print_evidence(result)
+    _title(f"3. The ladder's first rungs, with a margin of {_points(MARGIN)}")
+    for each in result.rungs:
+        print_rungs(each)
     _title(
-        f"3. {n_after:,} new calls under {result.chosen!r}, in force {result.applied_s:.1f} s after its file changed"
+        f"4. {result.after[-1].n_calls:,} fresh calls under {PROVEN!r}, "
+        f"in force {result.applied_s:.1f} s after its file changed"
     )
     _print_parts(result.after)
     output.print_line()
-    _print_forecast(result)
-    _title("4. Why one of them went where it went")
+    print_compared(result.moved, result.forecast, result.measured)
+    _title("5. Why one of them went where it went")
     _print_why(result.explained_call_id, result.explanation)
-    _title("5. The money")
+    _title("6. The money")
     _print_money(result)
 
 
 def _title(text: str) -> None:
     output.print_line()
     output.print_line(text)
+
+
+def _print_pool(pool: list[PoolEntry]) -> None:
+    output.print_line("Two language models of ours answer all of this, on this machine. Right or wrong, it is theirs.")
+    output.print_table(
+        ["Model", ">Parameters", ">Size", ">In $/Mtok", ">Out $/Mtok"],
+        (
+            [
+                entry.model,
+                f"{entry.n_parameters / 1e6:.1f} M",
+                f"{entry.size_bytes / 1e6:.1f} MB",
+                entry.input_usd_per_mtok,
+                entry.output_usd_per_mtok,
+            ]
+            for entry in pool
+        ),
+    )
+    output.print_line("The lab states these prices; nobody sells the models. What is saved below is saved at them.")
 
 
 def _print_parts(parts: list[Part]) -> None:
@@ -64,7 +89,7 @@ def _print_parts(parts: list[Part]) -> None:
                 output.Usd(part.cost_nano_usd),
                 output.Usd(part.cost_per_1000_nano_usd),
                 quality(part.quality),
-                _shares(part.calls_by_model) if part is not parts[-1] else "",
+                _shares(part.calls_by_model),
             ]
             for part in parts
         ),
@@ -74,94 +99,109 @@ def _print_parts(parts: list[Part]) -> None:
 def _shares(calls_by_model: Mapping[str, int]) -> str:
     n_calls = sum(calls_by_model.values())
     names = [
-        (model.removeprefix(f"{PROVIDER}:"), percent(n / n_calls) if n < n_calls else "")
-        for model, n in calls_by_model.items()
+        (model.partition(":")[0], percent(n / n_calls) if n < n_calls else "") for model, n in calls_by_model.items()
     ]
     return ", ".join(f"{name} {share}".strip() for name, share in names)
 
 
-def _print_policies(result: DemoResult) -> None:
-    today = result.simulation.recorded
-    rows: list[list[output.Cell]] = [
-        ["today", output.Usd(_per_1000(today)), "", _interval(today.quality), "", today.n_calls]
-    ]
-    rows += [[row.name, output.Usd(_per_1000(row)), *_against(row, today)] for row in result.simulation.policies]
-    output.print_table(["Policy", ">Per 1,000", *_COMPARED], rows)
-    output.print_line("Paired by prompt, 95 % intervals. The policies choose by scores on these same prompts.")
-    output.print_line(_choice(result))
-
-
-def _choice(result: DemoResult) -> str:
-    if result.is_proven:
-        return f"Chosen: {result.chosen}, the cheapest whose whole interval lies above a loss of {MARGIN}."
-    return f"Chosen: {result.chosen}. It loses least; these are too few calls to prove a loss below {MARGIN}."
-
-
-def _against(row: Result, today: Result) -> list[output.Cell]:
-    """Return the cells of ``_COMPARED`` for what was simulated beside what was recorded."""
-    return [
-        _saved(_per_call(today), _negated(row.cost_difference_nano_usd)),
-        _interval(row.quality),
-        _interval(row.quality_difference, sign="+"),
-        row.n_calls,
-    ]
-
-
-def _per_call(row: Result) -> float:
-    n_priced = row.n_calls - row.n_refused - row.n_unpriced
-    return row.cost_nano_usd / n_priced if n_priced else 0.0
-
-
-def _per_1000(row: Result) -> int:
-    return round(1000 * _per_call(row))
-
-
-def _saved(today_nano_usd: float, difference: Estimate | None) -> str:
-    """Return the share of today's cost that is saved, from the difference to it; nobody saves more than all of it.
-
-    Args:
-        today_nano_usd: Cost of one call of today. It is known, so the interval is of the difference alone.
-        difference: What is saved on one call.
-    """
-    if difference is None or not today_nano_usd:
-        return "not measured"
-    low, mean, high = (
-        min(100 * saved / today_nano_usd, 100.0) for saved in (difference.lower, difference.mean, difference.upper)
-    )
-    return f"{mean:.1f} % [{low:.1f}, {high:.1f}]"
-
-
-def _negated(estimate: Estimate | None) -> Estimate | None:
-    if estimate is None:
-        return None
-    return Estimate(mean=-estimate.mean, lower=-estimate.upper, upper=-estimate.lower, n_samples=estimate.n_samples)
-
-
-def _interval(estimate: Estimate | None, *, sign: str = "") -> str:
-    """Return a mean with its bounds; its n stands in a column of its own."""
-    if estimate is None:
-        return "not measured"
-    mean, lower, upper = (f"{value:{sign}.3f}" for value in (estimate.mean, estimate.lower, estimate.upper))
-    return f"{mean} [{lower}, {upper}]"
-
-
-def _print_forecast(result: DemoResult) -> None:
-    """Put what was promised beside what came: the new calls against today's policy on the same prompts."""
-    promised = next(row for row in result.simulation.policies if row.name == result.chosen)
-    today, came = result.counterfactual.policies[0], result.counterfactual.recorded
-    measured: list[output.Cell] = [
-        _saved(_per_call(today), today.cost_difference_nano_usd),
-        _interval(came.quality),
-        _interval(_negated(today.quality_difference), sign="+"),
-        came.n_calls,
-    ]
+def _print_evidence(result: DemoResult) -> None:
+    comparison = result.comparison
+    if comparison is None:
+        output.print_line("Nothing to compare: the large model answered no call.")
+        return
+    differences = {str(row.stratum): (row.difference, row.lower, row.upper) for row in comparison.strata}
     output.print_table(
-        [result.chosen.capitalize(), *_COMPARED],
-        [
-            ["simulated, first prompts", *_against(promised, result.simulation.recorded)],
-            ["measured, new prompts", *measured],
-        ],
+        ["Workload", ">n", "Large", "Small", "Small less large"],
+        (
+            [each.workload, each.n_pairs, _interval(each.large), _interval(each.small), _signed(*difference)]
+            for each in result.rungs
+            if (difference := differences.get(each.workload)) is not None
+        ),
     )
+    _print_terms(comparison, result)
+
+
+def _print_terms(comparison: Comparison, result: DemoResult) -> None:
+    n = len(comparison.strata)
+    output.print_line(
+        "Quality is the share of right answers, with 95 % intervals. Differences are paired by prompt, with"
+    )
+    output.print_line(f"{100 * comparison.confidence:.1f} % intervals, so that the {n} gates below together")
+    output.print_line(f"let a worse model through with chance {ALPHA:g} at most.")
+    missing = f", {result.evaluated.n_failed:,} without an answer" if result.evaluated.n_failed else ""
+    output.print_line(f"All evaluation of this demo, counted apart: {usd(result.evaluated.cost_nano_usd)}{missing}.")
+
+
+def print_rungs(rungs: Rungs) -> None:
+    """Write one workload's walk: what was asked on each rung, and what came of it."""
+    output.print_line(f"{rungs.workload}: {rungs.verdict or _undecided(rungs)}")
+    if rungs.shrink is None or rungs.headroom is None or rungs.gap is None or rungs.gap_state is None:
+        _print_pair("  Measure", "no graded answer of the large model")
+    else:
+        _print_pair("  Measure", f"baseline {_interval(rungs.large)}, n = {rungs.n_pairs:,}")
+        _print_pair("  Route", f"a perfect router would add {_interval(rungs.headroom)} to the best single model")
+        _print_pair("  Shrink", f"{_outcome(rungs)}: {rungs.shrink.reason.partition(':')[0]}")
+        _print_pair("  Gap", _GAP_WORDS[rungs.gap_state].format(bar=rungs.quality_bar, gap=_interval(rungs.gap)))
+    _print_pair("  So", rungs.next_step)
+
+
+def _undecided(rungs: Rungs) -> str:
+    place = "moves to the small model" if rungs.is_moved else "stays on the large model"
+    return f"{place}, a gap is left" if rungs.gap_state == "left" else place
+
+
+def _outcome(rungs: Rungs) -> str:
+    assert rungs.shrink is not None  # asked for measured workloads only
+    return str(rungs.shrink.outcome).replace("_", " ")
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:g} points"
+
+
+def print_compared(moved: list[str], forecast: Compared | None, measured: Compared | None) -> None:
+    """Put what was promised beside what came, each against the large model on the same prompts."""
+    rows = (("chosen by, first prompts", forecast), ("measured, fresh prompts", measured))
+    output.print_table(
+        [PROVEN.capitalize(), "Saved", "Quality", "Quality vs today", ">n", ">Moved"],
+        ([label, *_compared(compared)] for label, compared in rows if compared is not None),
+    )
+    if not moved:
+        output.print_line("No workload moved, so both policies are the same: that is an answer, and it saves nothing.")
+        return
+    output.print_line(f"Moved to the small model: {', '.join(moved)}.")
+    output.print_line("Paired by prompt, 95 % intervals. Where the small model served fresh prompts, the large one was")
+    output.print_line("asked them too, as evaluation; savings are at the lab's prices.")
+
+
+def _compared(compared: Compared) -> list[output.Cell]:
+    return [
+        _saved(compared),
+        _interval(compared.quality),
+        _signed(compared.quality_difference.mean, compared.quality_difference.lower, compared.quality_difference.upper),
+        compared.n_calls,
+        compared.n_moved,
+    ]
+
+
+def _saved(compared: Compared) -> str:
+    """Return the share of today's cost that is saved; today's cost is known, so the interval is of the saving alone."""
+    saved, today = compared.saved_nano_usd, compared.today_nano_usd / compared.n_calls
+    if saved is None or not today:
+        return "not measured"
+    low, mean, high = (100 * value / today for value in (saved.lower, saved.mean, saved.upper))
+    return f"{mean:.1f} % [{low:.1f}, {min(high, 100.0):.1f}]"
+
+
+def _interval(estimate: Estimate | None) -> str:
+    """Return a mean with its bounds; its n stands beside it."""
+    if estimate is None:
+        return "not measured"
+    return f"{estimate.mean:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
+
+
+def _signed(mean: float, lower: float, upper: float) -> str:
+    return f"{mean:+.3f} [{lower:+.3f}, {upper:+.3f}]"
 
 
 def _print_why(call_id: str, shown: Explanation) -> None:
@@ -186,18 +226,24 @@ def _print_money(result: DemoResult) -> None:
     verdict = "the same, to the nano-dollar" if money.agrees else "THEY DIFFER"
     output.print_line(f"{money.n_calls:,} answers, {money.n_streamed:,} of them streamed")
     output.print_line(f"{'Told to the callers':22} ${usd_text(money.answers_nano_usd)}")
+    if money.n_untold:
+        asked_again = f"{money.n_untold:,} cut or failed, asked again"
+        output.print_line(f"{'Told to nobody':22} ${usd_text(money.untold_nano_usd)}   {asked_again}")
     output.print_line(f"{'Total of the journal':22} ${usd_text(money.journal_nano_usd)}   {verdict}")
     output.print_line(f"All this took {output.duration(result.elapsed_s)}.")
 
 
-def _print_addresses(addresses: Addresses, files: DemoFiles) -> None:
+def _print_addresses(addresses: Addresses, files: DemoFiles, result: DemoResult) -> None:
     _title("It is still running:")
     gateway = f"{addresses.url}/v1"
+    explained = result.moved[0] if result.moved else result.rungs[0].workload
     shown = {
         "Gateway": f"{gateway}   base_url for the openai SDK; any api_key",
         "Pages": f"{addresses.control_url:{len(gateway)}}   sign in with the secret",
         "Secret": f"{addresses.admin_secret}   shown this once",
-        "Explain": f"{_command()} -c {files.config} explain {EXPLAINED_WORKLOAD}",
+        "Prompts": f"{files.traffic}   one of them is a question that these models understand",
+        "Explain": f"{_command()} -c {files.config} explain {explained}",
+        "Replay": f"{_command()} -c {files.config} policy simulate {files.policies}/*.yaml",
         "Change": f"edit {files.policy}; it is checked and in force within a second",
         "Stop": "Ctrl-C",
     }

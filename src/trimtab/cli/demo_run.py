@@ -1,68 +1,115 @@
 """What the demo does, step by step; each figure comes from the product's own parts."""
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from trimtab.cli import output
+from trimtab.cli.demo_engines import Engines
 from trimtab.cli.demo_gateway import LOG
 from trimtab.control import Desk, local_operator
-from trimtab.core import GATEWAY, CallRecord, JournalEntry, SystemClock
+from trimtab.core import GATEWAY, CallRecord, SystemClock
 from trimtab.core.errors import StoreError
-from trimtab.ingest import ImportOptions, ImportReport, Row, Source, read_calls, run_import
+from trimtab.evaluation import Answer as CaseAnswer
+from trimtab.evaluation import Case, Comparison, Run, run_suite
+from trimtab.ingest import ImportOptions, ImportReport, Source, read_calls, run_import
 from trimtab.lab import (
-    CANDIDATES,
-    PROVIDER,
-    TODAY,
+    CHECKER,
+    LARGE,
+    PROVEN,
+    SMALL,
+    WORK,
     Answer,
+    Compared,
     DemoFiles,
+    Graded,
+    Judgement,
     MoneyCheck,
     Part,
-    Request,
+    Price,
+    Rungs,
+    WorkCase,
     check_money,
+    climb,
+    compare_claims,
+    compare_policies,
+    grade,
+    graded_run,
+    outcome_lines,
     parts_of,
-    read_traffic,
-    recorded_costs,
+    price_list,
+    request_of,
+    run_of_calls,
+    scorer_for,
     send_all,
+    send_feedback,
+    suite_of,
 )
-from trimtab.replay import Result, Simulation
 from trimtab.routing import Explanation
 from trimtab.store import CallFilter, Database, Importer
-from trimtab.wiring import EVIDENCE_S, POLL_S
+from trimtab.wiring import POLL_S
 
-BEFORE_FRACTION = 2 / 3
-"""Share of the calls that go under the policy of today; the rest follows under the chosen one."""
-MARGIN = 0.02
-"""Quality that may be lost, as a fraction of 1: two points, the default of the design."""
-EXPLAINED_WORKLOAD = "code-review"
 TIMEOUT_S = 60.0
+N_EVALUATED_AT_A_TIME = 4
 LIVE = CallFilter(source=GATEWAY)
+
+
+class PoolEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of the demo's pool."""
+
+    model: str
+    """``provider:model``."""
+    n_parameters: int
+    size_bytes: int
+    sha256: str
+    """Of its file."""
+    input_usd_per_mtok: str
+    """Stated by the lab: nobody sells this model."""
+    output_usd_per_mtok: str
+    """Stated by the lab as well."""
+
+
+class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that were asked for as evidence. They are no traffic, and their cost is in none of the other sums."""
+
+    n_small: int
+    """Of the small model, on the first prompts."""
+    n_large: int
+    """Of the large model, on the fresh prompts that the small one had answered."""
+    n_failed: int
+    """Of both: prompts without an answer."""
+    cost_nano_usd: int
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the demo found out."""
 
-    is_simulated: bool = True
-    """No real model answered, and no money was spent."""
+    pool: list[PoolEntry]
+    """The small model, then the large one."""
     before: list[Part]
     """Calls under the policy of today, by workload and together."""
-    n_imported: int
-    """Outcomes of the other models on the same prompts."""
-    simulation: Simulation
-    """The policies on the same prompts."""
-    chosen: str
-    is_proven: bool
-    """Whether the whole 95 % interval of its difference in quality lies above a loss of ``MARGIN``."""
+    n_scores: int
+    """Grades that were posted as feedback on calls, one a call."""
+    comparison: Comparison | None
+    """The small model against the large one on the same prompts; ``None`` when there was nothing to compare."""
+    rungs: list[Rungs]
+    """Each workload's first rungs."""
+    moved: list[str]
+    """Workloads that the small model answers from now on."""
+    forecast: Compared | None
+    """The policy that follows, on the prompts that it was chosen by."""
     applied_s: float
     """From writing the policy's file to its being in force."""
     after: list[Part]
-    """New calls under the chosen policy."""
-    n_under_chosen: int
-    """Those of them whose record names the chosen policy's version."""
-    counterfactual: Simulation
-    """What those would have been under the policy of today."""
+    """Fresh calls under that policy."""
+    n_under_proven: int
+    """Those of them whose record names that policy's version."""
+    measured: Compared | None
+    """The policy on the fresh prompts, beside the large model on the same."""
+    evaluated: Evaluated
     money: MoneyCheck
     explained_call_id: str
     explanation: Explanation
@@ -76,8 +123,7 @@ class Demo:
     files: DemoFiles
     url: str
     """The running gateway's data plane."""
-    is_running: Callable[[], bool]
-    """Whether the gateway's process is alive."""
+    engines: Engines
     desk: Desk
     """Over the gateway's journal."""
     database: Database
@@ -88,85 +134,159 @@ class Demo:
         """Do every step.
 
         Raises:
+            EngineError: an engine did not start.
             UpstreamError: the gateway did not answer a call.
             StoreError: the journal did not get every call, or the policy did not get in force.
         """
         started_s, started_us = time.monotonic(), SystemClock().now_us()
-        requests = read_traffic(self.files.traffic)
-        n_before = max(1, round(len(requests) * BEFORE_FRACTION))
-        before = self._send(requests[:n_before], "calls under the policy of today")
-        records = self._records(len(before))
-        n_imported = self._import_others(records, started_us)
-        known_at_s = time.monotonic() + EVIDENCE_S + 1
-        simulation = self._simulate(CANDIDATES, CallFilter())
-        chosen = choose(simulation.policies)
-        applied_s = self._put_in_force(chosen.name)
-        self._wait(known_at_s, "the router reads the new measurements")
-        after_us = SystemClock().now_us()
-        after = self._send(requests[n_before:], f"new calls under {chosen.name}")
-        new_records = {k: r for k, r in self._records(len(requests)).items() if k not in records}
-        money = self._check([*before, *after])
-        self._import_others(new_records, after_us)
-        explained = next((a.call_id for a in after if a.workload == EXPLAINED_WORKLOAD), after[0].call_id)
+        self._wait_ready()
+        first_answers, first = self._serve(self.files.first, "calls under the policy of today")
+        by_large = [each for each in first if each.model == self.files.large]
+        comparison, small = self._evidence(by_large, started_us)
+        rungs = climb(comparison, {work.name: work.quality_bar for work in WORK})
+        moved = [each.workload for each in rungs if each.is_moved]
+        applied_s = self._put_in_force(rungs)
+        fresh_answers, fresh = self._serve(self.files.fresh, f"fresh calls under {PROVEN}")
+        large, n_failed = self._counterfactual(fresh)
+        records = self._records([*first_answers, *fresh_answers])
+        explained = self._explained(fresh, fresh_answers, moved)
+        every = [*small.values(), *large.values()]
         return DemoResult(
-            before=parts_of(records.values()),
-            n_imported=n_imported,
-            simulation=simulation,
-            chosen=chosen.name,
-            is_proven=_is_proven(chosen),
+            pool=[self._pool_entry(SMALL, self.files.small), self._pool_entry(LARGE, self.files.large)],
+            before=parts_of(first),
+            n_scores=len(first_answers) + len(fresh_answers),
+            comparison=comparison,
+            rungs=rungs,
+            moved=moved,
+            forecast=_on_equal_terms(by_large, small, moved),
             applied_s=applied_s,
-            after=parts_of(new_records.values()),
-            n_under_chosen=self._n_under_current(new_records.values()),
-            counterfactual=self._simulate((TODAY,), CallFilter(since_us=after_us)),
-            money=money,
+            after=parts_of(fresh),
+            n_under_proven=self._n_under_current(records, fresh_answers),
+            measured=_beside_today(fresh, large, self.files.large),
+            evaluated=Evaluated(
+                n_small=len(small),
+                n_large=len(large),
+                n_failed=len(by_large) - len(small) + n_failed,
+                cost_nano_usd=sum(each.cost_nano_usd or 0 for each in every),
+            ),
+            money=check_money(
+                [*first_answers, *fresh_answers],
+                [each.cost_nano_usd for each in (*first, *fresh)],
+                records,
+                sum(cell.cost_nano_usd for cell in self.desk.reader.totals(LIVE)),
+            ),
             explained_call_id=explained,
             explanation=self._explain(explained),
             elapsed_s=time.monotonic() - started_s,
         )
 
-    def _send(self, requests: Sequence[Request], what: str) -> list[Answer]:
+    @property
+    def _price(self) -> Price:
+        return price_list({self.files.small: self.files.models[SMALL], self.files.large: self.files.models[LARGE]})
+
+    def _wait_ready(self) -> None:
         try:
-            return send_all(
+            self.engines.wait_ready(self._progress.update)
+            time.sleep(2 * POLL_S)  # a worker asks this often how the engines are
+        finally:
+            self._progress.clear()
+
+    def _serve(self, cases: Sequence[WorkCase], what: str) -> tuple[list[Answer], list[Graded]]:
+        """Send the calls, grade the answers, and post each grade as feedback on its call."""
+        try:
+            answers = send_all(
+                self.url, [request_of(case) for case in cases], progress=self._counting(len(cases), what)
+            )
+            self._records(answers)
+            graded = grade(cases, answers, self._price)
+            send_feedback(
                 self.url,
-                requests,
-                progress=lambda n_done: self._progress.update(f"{n_done:,} of {len(requests):,} {what}"),
+                [
+                    Judgement(call_id=answer.call_id, app=each.sent.work.app, score=float(each.is_right))
+                    for answer, each in zip(answers, graded, strict=True)
+                ],
+                source=CHECKER,
+                progress=self._counting(len(cases), "grades posted"),
             )
         finally:
             self._progress.clear()
+        return answers, graded
 
-    def _records(self, n_calls: int) -> dict[str, CallRecord]:
-        """Return the gateway's records by call id, once all of them are written."""
-        self._await(
-            lambda: sum(cell.n_calls for cell in self.desk.reader.totals(LIVE)) >= n_calls,
-            f"The journal does not hold all {n_calls:,} calls",
+    def _evidence(self, by_large: Sequence[Graded], started_us: int) -> tuple[Comparison | None, dict[str, Graded]]:
+        """Ask the small model what the large one answered, and compare the two."""
+        cases = [each.sent for each in by_large]
+        if not cases:
+            return None, {}
+        suite = suite_of("demo-first", cases)
+        baseline = run_of_calls(
+            suite,
+            by_large,
+            model=self.files.large,
+            digest=self.files.models[LARGE].card.sha256,
+            started_at_us=started_us,
         )
-        return {entry.call.call_id: entry.call for entry in self.desk.reader.stream(LIVE, bodies=False)}
+        candidate = self._evaluate(SMALL, cases, f"of {len(cases):,} first prompts on {self.files.small}, evaluation")
+        graded = graded_run(candidate, cases, self._price)
+        self._import(SMALL, list(graded.values()))
+        return compare_claims(baseline, candidate, n_claims=len(suite.strata)), graded
 
-    def _import_others(self, records: dict[str, CallRecord], at_us: int) -> int:
-        """Import how the other models did on the same prompts, as an evaluation before the calls would have found."""
-        answered = {record.prompt_id: record.model for record in records.values()}
-        options = ImportOptions(at_us=at_us, provider=PROVIDER)
-        rows = read_calls(Source(path=self.files.outcomes, format="outcomes", options=options))
-        report = ImportReport()
-        run_import(_others(rows, answered), Importer(self.database).add_many, report, max_errors=0)
-        return report.n_new
+    def _counterfactual(self, fresh: Sequence[Graded]) -> tuple[dict[str, Graded], int]:
+        """Ask the large model what the small one answered; return the answers and how many are missing."""
+        cases = [each.sent for each in fresh if each.model == self.files.small]
+        if not cases:
+            return {}, 0
+        run = self._evaluate(LARGE, cases, f"of {len(cases):,} fresh prompts on {self.files.large}, evaluation")
+        graded = graded_run(run, cases, self._price)
+        self._import(LARGE, list(graded.values()))
+        return graded, run.n_failed
 
-    def _simulate(self, names: Sequence[str], chosen: CallFilter) -> Simulation:
-        texts = {name: self.files.policy_named(name).read_text() for name in names}
+    def _evaluate(self, engine: str, cases: Sequence[WorkCase], what: str) -> Run:
+        """Put prompts to an engine itself: what comes of it is evidence and no traffic."""
+        options = request_of(cases[0]).options
+        ask, n_done = self.engines.asking(engine, options), 0
+
+        async def counted(case: Case) -> CaseAnswer:
+            nonlocal n_done
+            answer = await ask(case)
+            n_done += 1
+            self._progress.update(f"{n_done:,} {what}")
+            return answer
+
         try:
-            return self.desk.simulate(
-                texts, chosen, progress=lambda n: self._progress.update(f"{n:,} prompts simulated")
+            return asyncio.run(
+                run_suite(
+                    suite_of(f"demo-{engine}", cases),
+                    counted,
+                    model=self.files.small if engine == SMALL else self.files.large,
+                    model_digest=self.files.models[engine].card.sha256,
+                    scorer=scorer_for(cases),
+                    options=options,
+                    clock=SystemClock(),
+                    n_concurrent=N_EVALUATED_AT_A_TIME,
+                    deadline_s=TIMEOUT_S,
+                )
             )
         finally:
             self._progress.clear()
 
-    def _put_in_force(self, name: str) -> float:
-        """Replace the watched file; return how many seconds it took until its policy was in force."""
+    def _import(self, engine: str, graded: Sequence[Graded]) -> None:
+        """Keep evaluated answers in the journal as what they are: imported outcomes of the app ``evaluation``."""
+        path = self.files.config.parent / f"evaluation-{engine}.jsonl"
+        path.write_bytes(outcome_lines(graded))
+        options = ImportOptions(at_us=SystemClock().now_us(), provider=engine)
+        rows = read_calls(Source(path=path, format="outcomes", options=options))
+        run_import(rows, Importer(self.database).add_many, ImportReport(), max_errors=0)
+
+    def _put_in_force(self, rungs: Sequence[Rungs]) -> float:
+        """Write the policy that follows over the watched file; return the seconds until it was in force."""
+        moved = {each.workload: _reason(each) for each in rungs if each.is_moved}
+        head = "What the evidence says: the small model where it is proven, the large one for everything else."
+        text = self.files.write_policy(PROVEN, head, moved).read_text()
         started_s = time.monotonic()
         draft = self.files.policy.with_suffix(".draft")
-        draft.write_text(self.files.policy_named(name).read_text())
+        draft.write_text(text)
         draft.replace(self.files.policy)
-        self._await(lambda: self._current_name() == name, f"The policy {name} is not in force")
+        self._await(lambda: self._current_name() == PROVEN, f"The policy {PROVEN} is not in force")
         time.sleep(2 * POLL_S)  # a worker asks this often whether the policy changed
         return time.monotonic() - started_s
 
@@ -174,50 +294,83 @@ class Demo:
         current = self.desk.policies.current()
         return None if current is None else current.name
 
+    def _records(self, answers: Sequence[Answer]) -> dict[str, CallRecord]:
+        """Return the gateway's records by call id, once all of these calls are among them."""
+        wanted = {answer.call_id for answer in answers}
+        self._await(
+            lambda: sum(cell.n_calls for cell in self.desk.reader.totals(LIVE)) >= len(wanted),
+            f"The journal does not hold all {len(wanted):,} calls",
+        )
+        found: dict[str, CallRecord] = {}
+
+        def are_all_there() -> bool:
+            found.update({e.call.call_id: e.call for e in self.desk.reader.stream(LIVE, bodies=False)})
+            return wanted <= found.keys()
+
+        self._await(are_all_there, f"The journal does not hold all {len(wanted):,} calls")
+        return found
+
     def _await(self, holds: Callable[[], bool], failure: str) -> None:
         deadline_s = time.monotonic() + TIMEOUT_S
         while not holds():
-            if not self.is_running():
+            if not self.engines.is_running():
                 raise StoreError("The gateway ended meanwhile.", hint=f"{LOG} in the demo's folder says why.")
             if time.monotonic() > deadline_s:
                 raise StoreError(f"{failure} after {TIMEOUT_S:g} s.")
             time.sleep(0.03)
 
-    def _wait(self, until_s: float, why: str) -> None:
-        while (left_s := until_s - time.monotonic()) > 0:
-            self._progress.update(f"{why}: {left_s:.0f} s")
-            time.sleep(min(0.25, left_s))
-        self._progress.clear()
+    def _counting(self, n_all: int, what: str) -> Callable[[int], None]:
+        return lambda n_done: self._progress.update(f"{n_done:,} of {n_all:,} {what}")
 
-    def _check(self, answers: Sequence[Answer]) -> MoneyCheck:
-        journal_nano_usd = sum(cell.cost_nano_usd for cell in self.desk.reader.totals(LIVE))
-        return check_money(answers, recorded_costs(self.files.outcomes, PROVIDER), journal_nano_usd)
-
-    def _n_under_current(self, records: Iterable[CallRecord]) -> int:
+    def _n_under_current(self, records: Mapping[str, CallRecord], answers: Sequence[Answer]) -> int:
         current = self.desk.policies.current()
-        return sum(current is not None and record.policy_version == current.version for record in records)
+        return sum(
+            current is not None and records[answer.call_id].policy_version == current.version for answer in answers
+        )
+
+    def _explained(self, fresh: Sequence[Graded], answers: Sequence[Answer], moved: Sequence[str]) -> str:
+        """Return the first fresh call that the policy moved, else the first one at all."""
+        calls = [(answer.call_id, each.sent.work.name) for answer, each in zip(answers, fresh, strict=True)]
+        return next((call_id for call_id, workload in calls if workload in moved), calls[0][0])
 
     def _explain(self, call_id: str) -> Explanation:
         explanation = self.desk.explain_call(local_operator(), call_id).current
         assert explanation is not None  # a call through the gateway always has its decision
         return explanation
 
+    def _pool_entry(self, engine: str, name: str) -> PoolEntry:
+        card = self.files.models[engine].card
+        return PoolEntry(
+            model=name,
+            n_parameters=card.n_parameters,
+            size_bytes=card.size_bytes,
+            sha256=card.sha256,
+            input_usd_per_mtok=f"{card.price.input_usd_per_mtok:f}",
+            output_usd_per_mtok=f"{card.price.output_usd_per_mtok:f}",
+        )
 
-def choose(policies: Sequence[Result]) -> Result:
-    """Return the cheapest policy proven to lose less than ``MARGIN``; if none is, the one that loses least."""
-    proven = [row for row in policies if _is_proven(row)]
-    if proven:
-        return min(proven, key=lambda row: row.cost_nano_usd)
-    return max(policies, key=lambda row: -1.0 if row.quality_difference is None else row.quality_difference.mean)
+
+def _reason(rungs: Rungs) -> str:
+    shrink = rungs.shrink
+    assert shrink is not None  # nothing is moved without the gate's word
+    return shrink.reason if rungs.verdict is None else f"{rungs.verdict}: {shrink.reason}"
 
 
-def _is_proven(row: Result) -> bool:
-    return row.quality_difference is not None and row.quality_difference.lower > -MARGIN
+def _on_equal_terms(by_large: Sequence[Graded], small: Mapping[str, Graded], moved: Sequence[str]) -> Compared | None:
+    """Compare on the first prompts: the small model's evaluated answer where its workload moved."""
+    pairs = [
+        (large, small[large.sent.prompt_id] if large.sent.work.name in moved else large)
+        for large in by_large
+        if large.sent.prompt_id in small
+    ]
+    return compare_policies([old for old, _ in pairs], [new for _, new in pairs]) if pairs else None
 
 
-def _others(rows: Iterator[Row], answered: dict[str | None, str | None]) -> Iterator[Row]:
-    """Leave out what the journal has already, and prompts that were not sent yet: nothing counts twice."""
-    for row in rows:
-        call = row.call if isinstance(row, JournalEntry) else None
-        if call is None or answered.get(call.prompt_id, call.model) != call.model:
-            yield row
+def _beside_today(fresh: Sequence[Graded], large: Mapping[str, Graded], large_name: str) -> Compared | None:
+    """Compare on the fresh prompts: the large model's evaluated answer where the small one served."""
+    pairs = [
+        (each if each.model == large_name else large[each.sent.prompt_id], each)
+        for each in fresh
+        if each.model == large_name or each.sent.prompt_id in large
+    ]
+    return compare_policies([old for old, _ in pairs], [new for _, new in pairs]) if pairs else None

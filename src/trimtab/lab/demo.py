@@ -1,158 +1,109 @@
-"""Writes everything the demo needs into one folder: outcomes, traffic, configuration, policies and the truth behind."""
+"""Writes what the demo needs into one folder: configuration, policy and the prompts that it sends."""
 
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from trimtab.lab.demo_config import CANDIDATES, NOTE, TODAY, config_text, policy_text
-from trimtab.lab.prompts import Prompt
-from trimtab.lab.simulation import MODELS, WORKLOADS, SimulatedModel, Workload, pass_probability
+from trimtab.lab.demo_config import LARGE, SMALL, TODAY, config_text, model_name, policy_text
+from trimtab.lab.demo_work import WorkCase, draw_work
+from trimtab.lab.pool import PoolModel
+from trimtab.lab.pool.measuring import ANSWER_TOKENS
+from trimtab.lab.traffic import Request
 
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
+SENSITIVITY = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoFiles:
-    """What :func:`write_demo` wrote."""
+    """What :func:`write_demo` wrote, and the cases behind it."""
 
-    outcomes: Path
-    """JSONL, one line a prompt and model: the answer with tokens, cost, score and latency. Read by a ``recorded``
-    provider, and importable with ``trimtab calls import``."""
-    traffic: Path
-    """JSONL, one line a request in the order to send: ``prompt_id``, ``workload``, ``app``, ``sensitivity``,
-    ``messages``."""
     config: Path
-    """``trimtab.yaml``: the pool, priced as in the outcomes, and how the workloads are recognised."""
+    """``trimtab.yaml``: two engines, their models with the lab's prices, and how the workloads are recognised."""
     policy: Path
-    """``policy.yaml``, the file that the gateway watches; at first a copy of the one of today."""
+    """``policy.yaml``, the file that the gateway watches."""
     policies: Path
     """Folder of the policies, ``NAME.yaml`` each."""
-    truth: Path
-    """JSON: the expected share of good answers of each model on each workload, over exactly these prompts."""
-    n_prompts: int
+    traffic: Path
+    """JSONL, one line a call in the order to send: ``part``, ``workload``, ``prompt`` and the ``expected`` answer."""
+    models: Mapping[str, PoolModel]
+    """By engine: ``local-small`` and ``local-large``."""
+    first: list[WorkCase]
+    """What is sent under the policy of today."""
+    fresh: list[WorkCase]
+    """What is sent under the one that follows."""
 
-    def policy_named(self, name: str) -> Path:
-        """Return the file of one of the demo's policies."""
-        return self.policies / f"{name}.yaml"
+    @property
+    def small(self) -> str:
+        """``provider:model`` of the small model."""
+        return model_name(SMALL, self.models[SMALL])
+
+    @property
+    def large(self) -> str:
+        """``provider:model`` of the large model."""
+        return model_name(LARGE, self.models[LARGE])
+
+    def write_policy(self, name: str, head: str, moved: Mapping[str, str]) -> Path:
+        """Write a policy into the folder of policies; see ``policy_text``."""
+        path = self.policies / f"{name}.yaml"
+        path.write_text(policy_text(name, head, large=self.large, small=self.small, moved=moved))
+        return path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    prompt_id: str
-    workload: Workload
-    prompt: Prompt
-    difficulty: float
-
-
-def write_demo(folder: Path, *, n_prompts: int, seed: int) -> DemoFiles:
-    """Write the demo's files; the same seed gives the same bytes.
+def write_demo(folder: Path, *, small: PoolModel, large: PoolModel, n_calls: int, seed: int) -> DemoFiles:
+    """Write the demo's files; the same arguments give the same bytes.
 
     Args:
         folder: Made when missing; files of the same names are replaced.
-        n_prompts: Prompts over all workloads, at least one of each (4).
-        seed: Of every draw.
+        small: The model that may become a default.
+        large: The model that answers everything today.
+        n_calls: Over all workloads and both parts.
+        seed: Of the prompts.
 
     Raises:
-        ValueError: ``n_prompts`` is less than the number of workloads.
+        ValueError: ``n_calls`` is too small.
         OSError: the folder cannot be written.
     """
-    if n_prompts < len(WORKLOADS):
-        raise ValueError(f"{n_prompts} prompts cannot cover {len(WORKLOADS)} workloads")
-    folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(seed)
-    cases = list(_cases(n_prompts, dice))
+    first, fresh = draw_work(n_calls, seed)
     files = DemoFiles(
-        outcomes=folder / "outcomes.jsonl",
-        traffic=folder / "traffic.jsonl",
         config=folder / "trimtab.yaml",
         policy=folder / "policy.yaml",
         policies=folder / "policies",
-        truth=folder / "ground-truth.json",
-        n_prompts=len(cases),
+        traffic=folder / "traffic.jsonl",
+        models={SMALL: small, LARGE: large},
+        first=first,
+        fresh=fresh,
     )
-    _write_lines(files.outcomes, (_outcome(case, model, dice) for case in cases for model in MODELS))
-    dice.shuffle(cases)
-    _write_lines(files.traffic, (_request(case) for case in cases))
-    files.truth.write_bytes(msgspec.json.format(_ENCODER.encode(_truth(cases, seed)), indent=2) + b"\n")
-    files.config.write_text(config_text(files.outcomes.name))
-    files.policies.mkdir(exist_ok=True)
-    for name in (TODAY, *CANDIDATES):
-        files.policy_named(name).write_text(policy_text(name))
-    files.policy.write_text(policy_text(TODAY))
+    files.policies.mkdir(parents=True, exist_ok=True)
+    files.config.write_text(config_text(files.models))
+    today = files.write_policy(TODAY, "What the demo begins with: the large model answers everything.", {})
+    files.policy.write_text(today.read_text())
+    with files.traffic.open("wb") as lines:
+        for row in (*_rows("first", first), *_rows("fresh", fresh)):
+            lines.write(msgspec.json.encode(row) + b"\n")
     return files
 
 
-def _cases(n_prompts: int, dice: random.Random) -> Iterator[_Case]:
-    counts = {workload.name: max(1, round(n_prompts * workload.share)) for workload in WORKLOADS}
-    counts[WORKLOADS[0].name] += n_prompts - sum(counts.values())
-    for workload in WORKLOADS:
-        for number in range(1, counts[workload.name] + 1):
-            prompt, difficulty = workload.draw(number, dice)
-            yield _Case(
-                prompt_id=f"sim-{workload.name}-{number:05d}", workload=workload, prompt=prompt, difficulty=difficulty
-            )
+def request_of(sent: WorkCase) -> Request:
+    """Return the call that puts a case to a model, answered as exactly as the model can."""
+    return Request(
+        prompt_id=sent.prompt_id,
+        workload=sent.work.name,
+        app=sent.work.app,
+        sensitivity=SENSITIVITY,
+        messages=[{"role": "user", "content": sent.case.prompt}],
+        options={"temperature": 0, "max_tokens": ANSWER_TOKENS},
+    )
 
 
-def _skill(workload: Workload, model: SimulatedModel) -> float:
-    return workload.skills[MODELS.index(model)]
-
-
-def _outcome(case: _Case, model: SimulatedModel, dice: random.Random) -> dict[str, object]:
-    passes = dice.random() < pass_probability(_skill(case.workload, model), case.difficulty)
-    answer = case.prompt.right if passes else case.prompt.wrong
-    # About four characters a token in English; ten for the chat frame around the messages.
-    input_tokens = (len(case.prompt.system) + len(case.prompt.user)) // 4 + 10
-    output_tokens = len(answer) // 4 + 1
-    return {
-        "prompt_id": case.prompt_id,
-        "model": model.model,
-        "workload": case.workload.name,
-        "task_type": case.workload.task_type,
-        "app": case.workload.app,
-        "sensitivity": case.workload.sensitivity.label,
-        "prompt": case.prompt.user,
-        "response_text": answer,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "cost_usd": f"{model.cost_usd(input_tokens, output_tokens):f}",
-        "score": 1.0 if passes else 0.0,
-        "latency_ms": round(model.latency_ms(output_tokens, dice), 1),
-        "is_simulated": True,
-    }
-
-
-def _request(case: _Case) -> dict[str, object]:
-    return {
-        "prompt_id": case.prompt_id,
-        "workload": case.workload.name,
-        "app": case.workload.app,
-        "sensitivity": case.workload.sensitivity.label,
-        "messages": [
-            {"role": "system", "content": case.prompt.system},
-            {"role": "user", "content": case.prompt.user},
-        ],
-        "is_simulated": True,
-    }
-
-
-def _truth(cases: list[_Case], seed: int) -> dict[str, object]:
-    expected: dict[str, dict[str, object]] = {}
-    for workload in WORKLOADS:
-        mine = sorted((case for case in cases if case.workload is workload), key=lambda case: case.prompt_id)
-        shares = {
-            model.name: round(
-                sum(pass_probability(_skill(workload, model), case.difficulty) for case in mine) / len(mine), 4
-            )
-            for model in MODELS
+def _rows(part: str, cases: list[WorkCase]) -> Iterator[dict[str, str]]:
+    for sent in cases:
+        yield {
+            "part": part,
+            "prompt_id": sent.prompt_id,
+            "workload": sent.work.name,
+            "app": sent.work.app,
+            "prompt": sent.case.prompt,
+            "expected": sent.case.expected,
         }
-        expected[workload.name] = {"n_prompts": len(mine), "expected_quality": shares}
-    return {"note": NOTE, "seed": seed, "workloads": expected}
-
-
-def _write_lines(path: Path, rows: Iterator[dict[str, object]]) -> None:
-    with path.open("wb") as file:
-        for row in rows:
-            file.write(_ENCODER.encode(row) + b"\n")

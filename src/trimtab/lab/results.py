@@ -1,32 +1,37 @@
-"""What the demo's calls add up to: the money twice over, by answer and by record, and each workload's quality."""
+"""What the demo's calls add up to: the money twice over, each workload's quality, and both policies on equal terms."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 
-from trimtab.core import CallRecord, to_nano_usd
+from trimtab.core import CallRecord
+from trimtab.lab.grading import Graded
 from trimtab.lab.traffic import Answer
 from trimtab.routing import Estimate
-from trimtab.stats import mean_interval_from_sums
+from trimtab.stats import Moments, mean_interval, wilson_interval
+from trimtab.stats.paired import PairedCounts, tango_interval
 
 
 class MoneyCheck(msgspec.Struct, frozen=True, kw_only=True):
     """The same money, counted by the callers and by the journal."""
 
     n_calls: int
+    """Answers."""
     n_streamed: int
+    n_untold: int
+    """Calls on record of which no caller got a whole answer; it was asked again."""
     answers_nano_usd: int
-    """Sum over the answers' cost headers; a stream's cost is looked up in the file that it was answered from."""
+    """Sum over the answers' cost headers; a stream's cost is worked out from the tokens at its end."""
+    untold_nano_usd: int
+    """What the journal holds for those that nobody was told of."""
     journal_nano_usd: int
     """Sum over the journal's roll-ups."""
 
     @property
     def agrees(self) -> bool:
         """Whether both sums are equal, to the nano-dollar."""
-        return self.answers_nano_usd == self.journal_nano_usd
+        return self.answers_nano_usd + self.untold_nano_usd == self.journal_nano_usd
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +41,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     n_calls: int
     cost_nano_usd: int
     quality: Estimate | None
-    """Mean score of the answers, 95 % interval."""
+    """Share of right answers, with Wilson's 95 % interval."""
     calls_by_model: Mapping[str, int]
     """Most calls first."""
 
@@ -46,57 +51,112 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return round(1000 * self.cost_nano_usd / self.n_calls) if self.n_calls else 0
 
 
-class _Row(msgspec.Struct):
-    prompt_id: str
-    model: str
-    cost_usd: Decimal
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """The same prompts under two policies: cost and quality of what answered, beside the policy of today."""
+
+    n_calls: int
+    """Prompts with an answer under both."""
+    n_moved: int
+    """Of these, prompts that another model answers than today; on the others both policies are the same."""
+    today_nano_usd: int
+    cost_nano_usd: int
+    saved_nano_usd: Estimate | None
+    """On one call, 95 % interval."""
+    quality_today: Estimate
+    quality: Estimate
+    quality_difference: Estimate
+    """Less the quality of today, paired by prompt, Tango's 95 % interval."""
 
 
-def recorded_costs(outcomes: Path, provider: str) -> dict[tuple[str, str], int]:
-    """Return what each recorded answer costs in nano-dollars, by prompt id and ``provider:model``."""
-    rows = (msgspec.json.decode(line, type=_Row) for line in outcomes.read_bytes().splitlines())
-    return {(row.prompt_id, f"{provider}:{row.model}"): to_nano_usd(row.cost_usd) for row in rows}
-
-
-def check_money(answers: Sequence[Answer], costs: Mapping[tuple[str, str], int], journal_nano_usd: int) -> MoneyCheck:
+def check_money(
+    answers: Sequence[Answer],
+    costs: Iterable[int | None],
+    records: Mapping[str, CallRecord],
+    journal_nano_usd: int,
+) -> MoneyCheck:
     """Compare what callers were told with what the journal holds.
 
     Args:
-        answers: Every call that was sent.
-        costs: Of :func:`recorded_costs`, for the streams.
+        answers: Every answer that a caller got.
+        costs: What each cost, as far as its caller knows.
+        records: Every call on record, by call id.
         journal_nano_usd: The journal's total over the same calls.
     """
-    told = (a.cost_nano_usd if a.cost_nano_usd is not None else costs[a.prompt_id, a.model] for a in answers)
+    told = {answer.call_id for answer in answers}
+    untold = [record for call_id, record in records.items() if call_id not in told]
     return MoneyCheck(
         n_calls=len(answers),
         n_streamed=sum(answer.is_stream for answer in answers),
-        answers_nano_usd=sum(told),
+        n_untold=len(untold),
+        answers_nano_usd=sum(cost or 0 for cost in costs),
+        untold_nano_usd=sum(record.cost_nano_usd or 0 for record in untold),
         journal_nano_usd=journal_nano_usd,
     )
 
 
-def parts_of(records: Iterable[CallRecord]) -> list[Part]:
+def parts_of(graded: Iterable[Graded]) -> list[Part]:
     """Return the calls by workload, most calls first, and under ``all`` together as the last."""
-    by_workload: dict[str, list[CallRecord]] = {}
-    for record in records:
-        by_workload.setdefault(record.workload, []).append(record)
+    by_workload: dict[str, list[Graded]] = {}
+    for each in graded:
+        by_workload.setdefault(each.sent.work.name, []).append(each)
     parts = [_part(name, calls) for name, calls in by_workload.items()]
     total = _part("all", [call for calls in by_workload.values() for call in calls])
     return [*sorted(parts, key=lambda part: (-part.n_calls, part.workload)), total]
 
 
-def _part(name: str, calls: Sequence[CallRecord]) -> Part:
+def compare_policies(today: Sequence[Graded], after: Sequence[Graded]) -> Compared:
+    """Put two policies' answers to the same prompts beside each other.
+
+    Args:
+        today: What the policy of today answers, one a prompt.
+        after: What the other one answers to the same prompts, in the same order.
+
+    Raises:
+        ValueError: there is no prompt, or a cost is unknown.
+    """
+    pairs = list(zip(today, after, strict=True))
+    counts = PairedCounts.from_outcomes((new.is_right, old.is_right) for old, new in pairs)
+    n = counts.n_pairs
+    low, high = tango_interval(counts)
+    saved = Moments()
+    for old, new in pairs:
+        saved.add(_cost(old) - _cost(new))
+    return Compared(
+        n_calls=n,
+        n_moved=sum(old.model != new.model for old, new in pairs),
+        today_nano_usd=sum(map(_cost, today)),
+        cost_nano_usd=sum(map(_cost, after)),
+        saved_nano_usd=_mean(saved),
+        quality_today=_rate([old.is_right for old, _ in pairs]),
+        quality=_rate([new.is_right for _, new in pairs]),
+        quality_difference=Estimate(mean=counts.difference, lower=low, upper=high, n_samples=n),
+    )
+
+
+def _cost(graded: Graded) -> int:
+    if graded.cost_nano_usd is None:
+        raise ValueError(f"the cost of {graded.sent.prompt_id} on {graded.model} is unknown")
+    return graded.cost_nano_usd
+
+
+def _mean(sample: Moments) -> Estimate | None:
+    interval = mean_interval(sample)
+    if interval is None:
+        return None
+    return Estimate(mean=sample.mean, lower=interval.lower, upper=interval.upper, n_samples=sample.n_samples)
+
+
+def _part(name: str, calls: Sequence[Graded]) -> Part:
     return Part(
         workload=name,
         n_calls=len(calls),
         cost_nano_usd=sum(call.cost_nano_usd or 0 for call in calls),
-        quality=_quality([call.quality_fraction for call in calls if call.quality_fraction is not None]),
-        calls_by_model=dict(Counter(call.model or "none" for call in calls).most_common()),
+        quality=_rate([call.is_right for call in calls]) if calls else None,
+        calls_by_model=dict(Counter(call.model for call in calls).most_common()),
     )
 
 
-def _quality(scores: Sequence[float]) -> Estimate | None:
-    if not scores:
-        return None
-    interval = mean_interval_from_sums(len(scores), sum(scores), sum(score**2 for score in scores))
-    return Estimate(mean=interval.mean, lower=interval.lower, upper=interval.upper, n_samples=len(scores))
+def _rate(outcomes: Sequence[bool]) -> Estimate:
+    n, n_right = len(outcomes), sum(outcomes)
+    lower, upper = wilson_interval(n_right, n)
+    return Estimate(mean=n_right / n, lower=lower, upper=upper, n_samples=n)

@@ -1,152 +1,147 @@
 import json
-from collections import defaultdict
+from collections import Counter
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from tests.support.office_pool import pool_model
 
 from trimtab.catalog import ModelConfig, Pool
-from trimtab.core import Api, JournalEntry, Sensitivity, parse_sensitivity, to_nano_usd
+from trimtab.core import Api, parse_sensitivity
 from trimtab.core.messages import WireRequest
-from trimtab.ingest import Source, read_calls
-from trimtab.lab import (
-    CANDIDATES,
-    MODELS,
-    TODAY,
-    WORKLOADS,
-    DemoFiles,
-    Request,
-    pass_probability,
-    read_traffic,
-    write_demo,
-)
+from trimtab.lab import LEAST_CALLS, PROVEN, WORK, DemoFiles, draw_work, request_of, write_demo
 from trimtab.policy import lint_policy, load_policy, run_policy_tests
 from trimtab.workloads import CallHints, Classifier, WorkloadConfig
+
+SMALL, LARGE = "local-small:office-small", "local-large:office-large"
+
+
+def written(folder: Path, *, n_calls: int = 1000, seed: int = 7) -> DemoFiles:
+    small = pool_model("office-small", input_usd="0.02", output_usd="0.04")
+    large = pool_model("office-large", input_usd="0.08", output_usd="0.16")
+    return write_demo(folder, small=small, large=large, n_calls=n_calls, seed=seed)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoFiles:
-    return write_demo(tmp_path_factory.mktemp("demo"), n_prompts=2000, seed=7)
+    return written(tmp_path_factory.mktemp("demo"))
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def _config(demo: DemoFiles) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(demo.config.read_text())
+    return found
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
-    one, two, other = (write_demo(tmp_path / n, n_prompts=40, seed=s) for n, s in (("a", 1), ("b", 1), ("c", 2)))
+    one, two, other = (written(tmp_path / n, n_calls=40, seed=s) for n, s in (("a", 1), ("b", 1), ("c", 2)))
 
-    for name in ("outcomes", "traffic", "config", "policy", "truth"):
+    for name in ("config", "policy", "traffic"):
         assert getattr(one, name).read_bytes() == getattr(two, name).read_bytes()
-    assert one.outcomes.read_bytes() != other.outcomes.read_bytes()
+    assert one.traffic.read_bytes() != other.traffic.read_bytes()
 
 
-def test_every_request_has_an_outcome_of_every_model(demo: DemoFiles) -> None:
-    answered: dict[str, set[str]] = defaultdict(set)
-    for row in _lines(demo.outcomes):
-        answered[row["prompt_id"]].add(row["model"])
-    traffic = _lines(demo.traffic)
+def test_no_two_prompts_are_the_same_and_none_is_of_the_training_split(demo: DemoFiles) -> None:
+    every = [*demo.first, *demo.fresh]
 
-    assert len(traffic) == demo.n_prompts == 2000
-    assert {row["prompt_id"] for row in traffic} == set(answered)
-    assert all(models == {model.model for model in MODELS} for models in answered.values())
+    assert len({sent.case.prompt for sent in every}) == len({sent.prompt_id for sent in every}) == len(every) == 1000
+    assert {sent.case.split for sent in every} == {"test"}
 
 
-def test_no_two_prompts_are_the_same(demo: DemoFiles) -> None:
-    texts = [row["messages"][-1]["content"] for row in _lines(demo.traffic)]
+def test_calls_are_shared_out_as_stated_two_thirds_of_each_workload_first(demo: DemoFiles) -> None:
+    first, fresh = (Counter(sent.work.name for sent in part) for part in (demo.first, demo.fresh))
 
-    assert len(set(texts)) == len(texts)
-
-
-def test_measured_quality_is_the_stated_truth_within_chance(demo: DemoFiles) -> None:
-    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in _lines(demo.outcomes):
-        scores[row["workload"], "simulated:" + row["model"]].append(row["score"])
-    truth = json.loads(demo.truth.read_text())["workloads"]
-
-    for (workload, model), marks in scores.items():
-        expected = truth[workload]["expected_quality"][model]
-        four_sigma = 4 * (expected * (1 - expected) / len(marks)) ** 0.5 + 0.001
-        assert abs(sum(marks) / len(marks) - expected) < four_sigma, (workload, model)
+    assert {name: first[name] + fresh[name] for name in first} == {
+        "ticket-triage": 350,
+        "order-extraction": 350,
+        "office-sums": 120,
+        "order-summaries": 80,
+        "house-records": 50,
+        "odd-letters": 50,
+    }
+    assert all(first[work.name] == round(2 * (first[work.name] + fresh[work.name]) / 3) for work in WORK)
 
 
-def test_the_cost_of_each_outcome_is_its_tokens_at_the_configured_price(demo: DemoFiles) -> None:
-    pool = {m["model"]: ModelConfig.model_validate(m) for m in yaml.safe_load(demo.config.read_text())["models"]}
+def test_the_fewest_calls_still_have_every_workload_in_both_parts() -> None:
+    first, fresh = draw_work(LEAST_CALLS, seed=3)
 
-    for row in _lines(demo.outcomes)[:400]:
-        price = pool[row["model"]].price
-        assert price is not None
-        assert price.input_usd_per_mtok is not None
-        assert price.output_usd_per_mtok is not None
-        cost = row["input_tokens"] * price.input_usd_per_mtok + row["output_tokens"] * price.output_usd_per_mtok
-        assert to_nano_usd(Decimal(row["cost_usd"])) == to_nano_usd(cost / 1_000_000)
+    assert len(first) + len(fresh) == LEAST_CALLS
+    assert {sent.work.name for sent in first} == {sent.work.name for sent in fresh} == {work.name for work in WORK}
 
 
-def test_the_outcomes_can_be_imported(demo: DemoFiles) -> None:
-    entries = list(read_calls(Source(path=demo.outcomes)))
-
-    assert all(isinstance(entry, JournalEntry) for entry in entries)
-    calls = [entry.call for entry in entries if isinstance(entry, JournalEntry)]
-    assert {call.workload for call in calls} == {workload.name for workload in WORKLOADS}
-    assert {call.sensitivity for call in calls if call.workload == "contract-reasoning"} == {Sensitivity.RESTRICTED}
-    assert all(call.cost_nano_usd for call in calls)
+def test_too_few_calls_are_refused() -> None:
+    with pytest.raises(ValueError, match="6 workloads"):
+        draw_work(LEAST_CALLS - 1, seed=1)
 
 
-@pytest.mark.parametrize("name", [TODAY, *CANDIDATES])
-def test_each_policy_loads_lints_and_passes_its_own_tests(demo: DemoFiles, name: str) -> None:
-    models = [ModelConfig.model_validate(m) for m in yaml.safe_load(demo.config.read_text())["models"]]
-    pool = Pool.of(model.card() for model in models)
-    policy = load_policy(demo.policy_named(name).read_text(), origin=name)
-
-    assert policy.name == name
-    assert lint_policy(policy, pool, today=date(2026, 1, 1)) == []
-    outcomes = run_policy_tests(policy, pool)
-    assert outcomes
-    assert [outcome.message for outcome in outcomes if not outcome.passed] == []
+def test_every_stratum_of_the_office_is_in_the_traffic() -> None:
+    assert {work.stratum for work in WORK} == {"routine", "reasoning", "drafting", "edge"}
+    assert sum(work.share for work in WORK) == pytest.approx(1)
 
 
-def test_the_watched_policy_begins_as_the_one_of_today(demo: DemoFiles) -> None:
-    assert demo.policy.read_bytes() == demo.policy_named(TODAY).read_bytes()
+def test_calls_that_do_not_name_their_workload_are_recognised_by_app_and_task(demo: DemoFiles) -> None:
+    classifier = Classifier([WorkloadConfig.model_validate(row) for row in _config(demo)["workloads"]])
 
-
-def test_calls_that_do_not_name_their_workload_are_recognised_by_their_system_prompt(demo: DemoFiles) -> None:
-    configs = [WorkloadConfig.model_validate(w) for w in yaml.safe_load(demo.config.read_text())["workloads"]]
-    classifier = Classifier(configs)
-
-    for request in read_traffic(demo.traffic)[:200]:
+    for sent in [*demo.first, *demo.fresh]:
+        request = request_of(sent)
         body = msgspec.json.encode({"model": "auto", "messages": request.messages})
-        seen = classifier.classify(WireRequest(Api.CHAT_COMPLETIONS, body), _hints(request))
-        assert seen.workload == request.workload
-        assert seen.sensitivity == parse_sensitivity(request.sensitivity), "no detector raises a made-up prompt"
+        hints = CallHints(
+            app=request.app,
+            workload=None,
+            sensitivity=parse_sensitivity(request.sensitivity),
+            app_sensitivity=None,
+            policy_sensitivity=lambda workload: None,
+            conversation=None,
+        )
+        assert classifier.classify(WireRequest(Api.CHAT_COMPLETIONS, body), hints).workload == sent.work.name, (
+            sent.case.prompt
+        )
 
 
-def _hints(request: Request) -> CallHints:
-    return CallHints(
-        app=request.app,
-        workload=None,
-        sensitivity=parse_sensitivity(request.sensitivity),
-        app_sensitivity=None,
-        policy_sensitivity=lambda workload: None,
-        conversation=None,
-    )
+def test_prices_are_the_cards_and_say_whose_they_are(demo: DemoFiles) -> None:
+    prices = {f"{row['provider']}:{row['model']}": row["price"] for row in _config(demo)["models"]}
+
+    assert prices[LARGE] == {
+        "source": "stated by the lab: by its size",
+        "input_usd_per_mtok": 0.08,
+        "output_usd_per_mtok": 0.16,
+    }
+    assert set(prices) == {SMALL, LARGE}
 
 
-def test_everything_says_that_it_is_simulated(demo: DemoFiles) -> None:
-    assert all(row["is_simulated"] for row in _lines(demo.outcomes) + _lines(demo.traffic))
-    assert "Simulated" in demo.config.read_text()
-    assert "Simulated" in demo.truth.read_text()
+def test_the_watched_policy_begins_with_everything_on_the_large_model(demo: DemoFiles) -> None:
+    policy = yaml.safe_load(demo.policy.read_text())
+
+    assert policy["organisation"]["prefer"] == [LARGE, SMALL]
+    assert not any("prefer" in terms for terms in policy["workloads"].values())
 
 
-def test_a_model_as_able_as_the_prompt_is_hard_passes_half_the_time() -> None:
-    # Rasch: logit 0 is one half; logit ln 3 is three quarters.
-    assert pass_probability(0.3, 0.3) == 0.5
-    assert pass_probability(1.0986122886681098, 0.0) == pytest.approx(0.75)
+def test_a_moved_workload_prefers_the_small_model_with_the_large_one_behind_it(tmp_path: Path) -> None:
+    demo = written(tmp_path, n_calls=40)
+    path = demo.write_policy(PROVEN, "What follows.", {"ticket-triage": "SMALL_DEFAULT_SUFFICIENT: 0.99 vs 0.99"})
+    policy = yaml.safe_load(path.read_text())
+
+    assert policy["workloads"]["ticket-triage"] == {"quality_bar": 0.9, "prefer": [SMALL, LARGE]}
+    assert [name for name, terms in policy["workloads"].items() if "prefer" in terms] == ["ticket-triage"]
+    assert "# SMALL_DEFAULT_SUFFICIENT: 0.99 vs 0.99" in path.read_text()
 
 
-def test_too_few_prompts_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="4 workloads"):
-        write_demo(tmp_path, n_prompts=3, seed=1)
+def test_each_policy_loads_lints_and_passes_its_own_tests(tmp_path: Path) -> None:
+    demo = written(tmp_path, n_calls=40)
+    pool = Pool.of(ModelConfig.model_validate(row).card() for row in _config(demo)["models"])
+    for path in (demo.policy, demo.write_policy(PROVEN, "What follows.", {work.name: "all" for work in WORK})):
+        policy = load_policy(path.read_text(), origin=path.name)
+
+        assert lint_policy(policy, pool, today=date(2026, 1, 1)) == []
+        outcomes = run_policy_tests(policy, pool)
+        assert len(outcomes) == len(WORK)
+        assert [outcome.message for outcome in outcomes if not outcome.passed] == []
+
+
+def test_the_traffic_file_shows_each_prompt_with_its_answer_in_the_order_sent(demo: DemoFiles) -> None:
+    rows = [json.loads(line) for line in demo.traffic.read_text().splitlines()]
+
+    assert [row["prompt"] for row in rows] == [sent.case.prompt for sent in (*demo.first, *demo.fresh)]
+    assert Counter(row["part"] for row in rows) == {"first": len(demo.first), "fresh": len(demo.fresh)}

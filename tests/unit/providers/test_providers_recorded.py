@@ -17,7 +17,7 @@ from trimtab.core.errors import ConfigurationError, InvalidRequest
 from trimtab.core.usage_reader import StreamUsage, usage_from_response
 from trimtab.gateway.calls import Recorded
 from trimtab.ingest import Source, read_calls
-from trimtab.lab import write_demo
+from trimtab.lab.simulated import write_simulated
 from trimtab.providers.recorded_answer import PLACEHOLDER
 from trimtab.providers.recorded_outcomes import RecordedOutcomes
 
@@ -111,7 +111,7 @@ async def test_the_recorded_text_is_given_verbatim_even_where_it_reads_like_noth
 
 
 async def test_every_request_of_the_demo_is_answered_with_the_outcome_in_the_file(tmp_path: Path) -> None:
-    demo = write_demo(tmp_path, n_prompts=30, seed=3)
+    demo = write_simulated(tmp_path, n_prompts=30, seed=3)
     outcomes = {
         (row["prompt_id"], row["model"]): row for row in map(json.loads, demo.outcomes.read_text().splitlines())
     }
