@@ -106,7 +106,9 @@ def _tokens_per_s(target: Target, form: str, n_connections: int, options: argpar
     )
     outcome = send(order, cores()[1])
     if outcome.n_errors:
-        raise RuntimeError(f"{outcome.n_errors} of {options.calls} calls to {target.model} failed: {outcome.first_error}")
+        raise RuntimeError(
+            f"{outcome.n_errors} of {options.calls} calls to {target.model} failed: {outcome.first_error}"
+        )
     return float(options.calls * options.tokens / outcome.wall_s)
 
 

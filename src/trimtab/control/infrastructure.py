@@ -1,4 +1,4 @@
-"""What a policy needs that is not there yet: models to serve before it is applied, and their fixed cost by the month."""
+"""What a policy needs that is not there yet: models to serve, and what they cost by the month."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
