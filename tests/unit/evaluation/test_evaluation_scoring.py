@@ -9,14 +9,14 @@ def expecting(text: str) -> Case:
     return Case(case_id="a", messages=user_prompt("?"), expected=text, stratum="routine")
 
 
-@pytest.mark.parametrize("scorer", SCORERS.values(), ids=str)
+@pytest.mark.parametrize("scorer", SCORERS.values(), ids=list(SCORERS))
 @given(expected=st.text(), answer=st.text())
 def test_every_scorer_gives_0_or_1_and_1_for_the_expected_text(scorer: Scorer, expected: str, answer: str) -> None:
     assert scorer.grade(expecting(expected), answer) in (0.0, 1.0)
     assert scorer.grade(expecting(expected), expected) == 1.0
 
 
-@pytest.mark.parametrize("scorer", SCORERS.values(), ids=str)
+@pytest.mark.parametrize("scorer", SCORERS.values(), ids=list(SCORERS))
 def test_every_scorer_says_its_range_and_direction(scorer: Scorer) -> None:
     assert "otherwise 0; higher is better" in scorer.meaning
     assert SCORERS[scorer.name] is scorer
