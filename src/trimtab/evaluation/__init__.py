@@ -4,12 +4,13 @@
 whether the candidate may serve in the baseline's place; ``gap_to_frontier`` says what is still missing.
 """
 
+from trimtab.evaluation.case import Case, Message, ScorerSpec, user_prompt
 from trimtab.evaluation.comparing import Comparison, PairedResult, RunLabel, compare_runs
 from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
-from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Scorer
-from trimtab.evaluation.suite import Case, Message, Suite, user_prompt
+from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Score, Scorer, TextScorer
+from trimtab.evaluation.suite import Plan, Suite
 from trimtab.evaluation.suite_file import load_suite, save_suite
 
 __all__ = [
@@ -26,11 +27,15 @@ __all__ = [
     "GateVerdict",
     "Message",
     "PairedResult",
+    "Plan",
     "Run",
     "RunLabel",
+    "Score",
     "Scorer",
+    "ScorerSpec",
     "StratumVerdict",
     "Suite",
+    "TextScorer",
     "compare_runs",
     "gap_to_frontier",
     "gate",

@@ -7,8 +7,9 @@ import msgspec
 
 from trimtab.core import Clock
 from trimtab.core.errors import TrimtabError
+from trimtab.evaluation.case import Case
 from trimtab.evaluation.scoring import Scorer
-from trimtab.evaluation.suite import Case, Suite
+from trimtab.evaluation.suite import Suite
 
 DEADLINE_PASSED = "deadline_passed"
 """``CaseResult.error`` of a case that took longer than it may."""
@@ -22,6 +23,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     latency_ms: float | None = None
+    ttft_ms: float | None = None
+    """Milliseconds until the first token came."""
+    cost_nano_usd: int | None = None
+    """``None`` when the price is unknown, which is not 0."""
+    energy_wh: float | None = None
+    call_id: str | None = None
+    """Of the gateway's record, where the call went through one."""
 
 
 Ask = Callable[[Case], Awaitable[Answer]]
@@ -36,7 +44,9 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     """``None`` when there was none."""
     score: float | None = None
-    """The scorer's verdict, 0 to 1, higher is better; ``None`` when there was no answer to grade."""
+    """The scorer's verdict, 0 to 1, higher is better; ``None`` when there was no answer, or none it could grade."""
+    why: str | None = None
+    """What the scorer has to say about it."""
     error: str | None = None
     """Why there was no answer: an error's ``code``, ``deadline_passed``, or the name of a system error."""
 
@@ -113,7 +123,7 @@ async def run_suite(
         suite_digest=suite.digest,
         model=model,
         model_digest=model_digest,
-        scorer=scorer.name,
+        scorer=scorer.spec.name,
         options={**(options or {}), "deadline_s": deadline_s},
         started_at_us=started_at_us,
         results=tuple(found[case.case_id] for case in suite.cases),
@@ -137,7 +147,8 @@ async def _result(case: Case, ask: Ask, scorer: Scorer, deadline_s: float) -> Ca
         return _failure(case, exc.code)
     except OSError as exc:
         return _failure(case, type(exc).__name__)
-    return CaseResult(case_id=case.case_id, stratum=case.stratum, answer=answer, score=scorer.grade(case, answer.text))
+    found = await scorer.score(case, answer.text)
+    return CaseResult(case_id=case.case_id, stratum=case.stratum, answer=answer, score=found.value, why=found.why)
 
 
 def _failure(case: Case, error: str) -> CaseResult:

@@ -1,42 +1,28 @@
-"""Cases and suites: fixed questions with the answers that count as right."""
+"""Suites: fixed questions, and the plan by which answers to them are graded and compared."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
 
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
-
-Role = Literal["system", "user", "assistant"]
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One turn of the conversation that a case puts to a model."""
-
-    role: Role
-    content: str
+from trimtab.evaluation.case import Case, ScorerSpec
 
 
-def user_prompt(text: str) -> tuple[Message, ...]:
-    """Return the conversation that consists of this one question."""
-    return (Message(role="user", content=text),)
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a suite's runs are graded and compared, fixed before any of them."""
 
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One question with the answer that is expected."""
-
-    case_id: str
-    """Unique in its suite; runs are paired by it."""
-    messages: tuple[Message, ...]
-    """What the model is asked, at least one turn."""
-    expected: str
-    """The right answer, as the scorer reads it."""
-    stratum: str
-    """Group that is judged on its own, such as ``routine`` or ``reasoning``. No average hides it."""
-    task_type: str = "unknown"
-    """As the classifier names it, such as ``extraction``."""
-    tags: tuple[str, ...] = ()
+    scorer: ScorerSpec = ScorerSpec(name="exact_match")
+    """Of every case that names none itself."""
+    margin: float = 0.02
+    """Loss that would be accepted, a fraction above 0."""
+    alpha: float = 0.05
+    """One-sided error of each test, above 0 and below 0.5."""
+    protected: tuple[str, ...] | None = None
+    """Strata that may each veto; ``None`` for all."""
+    traffic: Mapping[str, float] | None = None
+    """Share of each stratum in the real traffic, adding up to 1; ``None`` where nobody measured it."""
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -49,6 +35,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
     version: str
     cases: tuple[Case, ...]
+    plan: Plan = Plan()
 
     def __post_init__(self) -> None:
         if not self.cases:
@@ -62,12 +49,12 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """Sha256 of the cases in the order of their ids, 64 hexadecimal digits.
+        """Sha256 of the plan and of the cases in the order of their ids, 64 hexadecimal digits.
 
         Name and version are labels: a suite that was renamed, or lists its cases in another order, asks the same.
         """
         ordered = sorted(self.cases, key=lambda case: case.case_id)
-        return hashlib.sha256(msgspec.json.encode(ordered, order="deterministic")).hexdigest()
+        return hashlib.sha256(msgspec.json.encode([self.plan, ordered], order="deterministic")).hexdigest()
 
     @property
     def strata(self) -> tuple[str, ...]:

@@ -14,14 +14,16 @@ from typing import TypeVar
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation.suite import Case, Message, Suite, problem_of, user_prompt
+from trimtab.evaluation.case import Case, Message, ScorerSpec, user_prompt
+from trimtab.evaluation.suite import Plan, Suite, problem_of
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
-class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     suite: str
     version: str
+    plan: Plan = Plan()
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,6 +34,8 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     messages: tuple[Message, ...] | None = None
     expected: str
     stratum: str
+    context: str = ""
+    scorer: ScorerSpec | None = None
     task_type: str = "unknown"
     tags: tuple[str, ...] = ()
 
@@ -57,7 +61,7 @@ def load_suite(path: Path) -> Suite:
             raise _refusal(place, problem)
         seen.add(case.case_id)
         cases.append(case)
-    return Suite(name=head.suite, version=head.version, cases=tuple(cases))
+    return Suite(name=head.suite, version=head.version, cases=tuple(cases), plan=head.plan)
 
 
 def save_suite(suite: Suite, path: Path) -> None:
@@ -68,7 +72,7 @@ def save_suite(suite: Suite, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    head = _Head(suite=suite.name, version=suite.version)
+    head = _Head(suite=suite.name, version=suite.version, plan=suite.plan)
     content = b"\n".join(map(msgspec.json.encode, [head, *map(_line, suite.cases)])) + b"\n"
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     unfinished.write_bytes(content)
@@ -102,6 +106,8 @@ def _case(line: _Line, place: str) -> Case:
         messages=messages or (),
         expected=line.expected,
         stratum=line.stratum,
+        context=line.context,
+        scorer=line.scorer,
         task_type=line.task_type,
         tags=line.tags,
     )
@@ -115,6 +121,8 @@ def _line(case: Case) -> _Line:
         messages=None if is_prompt else case.messages,
         expected=case.expected,
         stratum=case.stratum,
+        context=case.context,
+        scorer=case.scorer,
         task_type=case.task_type,
         tags=case.tags,
     )

@@ -9,7 +9,7 @@ import msgspec
 from trimtab import evaluation
 from trimtab.catalog import TOKENS_PER_MTOK
 from trimtab.core import to_nano_usd
-from trimtab.evaluation import Case, CaseResult, Run, Scorer, Suite, user_prompt
+from trimtab.evaluation import Case, CaseResult, Run, Suite, TextScorer, user_prompt
 from trimtab.lab.demo_work import WorkCase
 from trimtab.lab.office import OFFICE_VERSION, OfficeCase, is_right
 from trimtab.lab.pool import PoolModel
@@ -100,10 +100,10 @@ def suite_of(name: str, cases: Sequence[WorkCase]) -> Suite:
     )
 
 
-def scorer_for(cases: Sequence[WorkCase]) -> Scorer:
+def scorer_for(cases: Sequence[WorkCase]) -> TextScorer:
     """Return the checker as a scorer of a suite of these prompts."""
     by_id: dict[str, OfficeCase] = {each.prompt_id: each.case for each in cases}
-    return Scorer(
+    return TextScorer(
         name=CHECKER,
         meaning="1 when the answer is the expected one apart from case and white space, otherwise 0; higher is better",
         grade=lambda case, answer: float(is_right(by_id[case.case_id], answer)),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.evaluation import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Case, Scorer, user_prompt
+from trimtab.evaluation import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Case, TextScorer, user_prompt
 
 
 def expecting(text: str) -> Case:
@@ -11,13 +11,13 @@ def expecting(text: str) -> Case:
 
 @pytest.mark.parametrize("scorer", SCORERS.values(), ids=list(SCORERS))
 @given(expected=st.text(), answer=st.text())
-def test_every_scorer_gives_0_or_1_and_1_for_the_expected_text(scorer: Scorer, expected: str, answer: str) -> None:
+def test_every_scorer_gives_0_or_1_and_1_for_the_expected_text(scorer: TextScorer, expected: str, answer: str) -> None:
     assert scorer.grade(expecting(expected), answer) in (0.0, 1.0)
     assert scorer.grade(expecting(expected), expected) == 1.0
 
 
 @pytest.mark.parametrize("scorer", SCORERS.values(), ids=list(SCORERS))
-def test_every_scorer_says_its_range_and_direction(scorer: Scorer) -> None:
+def test_every_scorer_says_its_range_and_direction(scorer: TextScorer) -> None:
     assert "otherwise 0; higher is better" in scorer.meaning
     assert SCORERS[scorer.name] is scorer
 

@@ -1,26 +1,14 @@
-"""Scorers: what makes an answer right."""
+"""Answers that must be the expected text: letter for letter, or but for what changes no meaning."""
 
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from trimtab.evaluation.suite import Case
+from trimtab.evaluation.case import Case
+from trimtab.evaluation.scoring.scorer import TextScorer
 
 _SURROUNDING = " \t\n\r\"'`*_\u201c\u201d\u2018\u2019\u00ab\u00bb"
 _ENDING = ".,;:!?" + _SURROUNDING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scorer:
-    """One way to grade an answer."""
-
-    name: str
-    """As runs record it."""
-    meaning: str
-    """What a score says, its range, and which direction is better."""
-    grade: Callable[[Case, str], float]
-    """Takes the case and the model's answer; both scorers of this module return 0.0 or 1.0."""
 
 
 def normalise(text: str) -> str:
@@ -46,15 +34,17 @@ def _is_normalised(case: Case, answer: str) -> float:
     return float(normalise(answer) == expected) if expected else _is_exact(case, answer)
 
 
-EXACT_MATCH = Scorer(
+EXACT_MATCH = TextScorer(
     name="exact_match",
     meaning="1 when the answer equals the expected text, white space around it aside, otherwise 0; higher is better",
     grade=_is_exact,
 )
-NORMALISED_MATCH = Scorer(
+NORMALISED_MATCH = TextScorer(
     name="normalised_match",
     meaning="1 when both are equal but for case, spacing, quotes and closing points, otherwise 0; higher is better",
     grade=_is_normalised,
 )
-SCORERS: Mapping[str, Scorer] = MappingProxyType({scorer.name: scorer for scorer in (EXACT_MATCH, NORMALISED_MATCH)})
+SCORERS: Mapping[str, TextScorer] = MappingProxyType(
+    {scorer.name: scorer for scorer in (EXACT_MATCH, NORMALISED_MATCH)}
+)
 """By name."""
