@@ -86,7 +86,7 @@ def _record(training: Training) -> TrainingRecord:
     recipe = training.recipe
     only = recipe.name.removeprefix("office-")
     return TrainingRecord(
-        recipe=asdict(recipe),
+        recipe={name: list(value) if isinstance(value, tuple) else value for name, value in asdict(recipe).items()},
         command="trimtab lab train "
         + ("--fast" if recipe.name == FAST.name else f"--only {only} --seed {recipe.seed}"),
         office_version=OFFICE_VERSION,
