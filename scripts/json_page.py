@@ -10,6 +10,7 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 
 from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
+from trimtab.cli.eval_suite_show import ShownSuite
 from trimtab.cli.import_report import Imported
 from trimtab.cli.lab import Measured
 from trimtab.cli.policy_simulate import Simulated
@@ -50,6 +51,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("policy show", "one", PolicyVersion),
     ("explain CALL", "one", CallExplanation),
     ("explain WORKLOAD", "one", WorkloadExplanation),
+    ("eval suite show", "one", ShownSuite),
     ("keys create", "one", MadeKey),
     ("keys list", "a list of", StoredKey),
     ("keys update`, `keys revoke", "one", StoredKey),

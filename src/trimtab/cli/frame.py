@@ -37,6 +37,7 @@ NOUNS = (
     Noun("models", "trimtab.cli.models", "The pool with prices and boundaries."),
     Noun("policy", "trimtab.cli.policy", "Check, compare, simulate, apply and roll back policies."),
     Noun("explain", "trimtab.cli.explain", "Why a call went, or a workload goes, to its model."),
+    Noun("eval", "trimtab.cli.eval", "Suites, runs, comparisons and gates."),
     Noun("keys", "trimtab.cli.keys", "Create, list, change and revoke keys."),
     Noun("lab", "trimtab.cli.lab", "Train the embedded pool again and measure it."),
     Noun("audit", "trimtab.cli.audit", "The chained log of every change of policies and keys."),
@@ -115,12 +116,16 @@ def _invoke(words: list[str]) -> int:
 
 def command_of(noun: str) -> Iterator[tuple[str, Any]]:  # Any: typer keeps the class of commands to itself
     """Yield the commands of a noun with the words that call them: itself, or its verbs in the order of the help."""
-    command = _command_tree(noun).commands[noun]
+    yield from _leaves(f"trimtab {noun}", _command_tree(noun).commands[noun])
+
+
+def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:  # Any: likewise
     verbs = getattr(command, "commands", None)
     if verbs is None:
-        yield f"trimtab {noun}", command
+        yield path, command
     else:
-        yield from ((f"trimtab {noun} {verb}", inner) for verb, inner in verbs.items())
+        for verb, inner in verbs.items():
+            yield from _leaves(f"{path} {verb}", inner)
 
 
 def globals_first(arguments: list[str]) -> list[str]:

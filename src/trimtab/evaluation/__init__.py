@@ -10,6 +10,7 @@ from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
 from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Score, Scorer, TextScorer
+from trimtab.evaluation.sizing import StratumSize, stratum_sizes
 from trimtab.evaluation.suite import Plan, Suite
 from trimtab.evaluation.suite_file import load_suite, save_suite
 
@@ -33,6 +34,7 @@ __all__ = [
     "Score",
     "Scorer",
     "ScorerSpec",
+    "StratumSize",
     "StratumVerdict",
     "Suite",
     "TextScorer",
@@ -42,5 +44,6 @@ __all__ = [
     "load_suite",
     "run_suite",
     "save_suite",
+    "stratum_sizes",
     "user_prompt",
 ]
