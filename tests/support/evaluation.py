@@ -26,6 +26,7 @@ def run_of(suite: Suite, outcomes: Mapping[str, Sequence[Outcome]], model: str =
         suite_name=suite.name,
         suite_version=suite.version,
         suite_digest=suite.digest,
+        plan=suite.plan,
         model=model,
         model_digest=digest,
         scorer="exact_match",

@@ -7,6 +7,7 @@ import msgspec
 
 Role = Literal["system", "user", "assistant"]
 Option = str | int | float | bool | None | tuple[str, ...]
+_CLUSTER = "cluster:"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,3 +47,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     task_type: str = "unknown"
     """As the classifier names it, such as ``extraction``."""
     tags: tuple[str, ...] = ()
+    """Labels; one ``cluster:NAME`` says which cases are about the same thing, such as one document."""
+
+    @property
+    def cluster(self) -> str | None:
+        """The group that it stands or falls with; ``None`` when it stands alone."""
+        return next((tag.removeprefix(_CLUSTER) for tag in self.tags if tag.startswith(_CLUSTER)), None)

@@ -9,7 +9,7 @@ from trimtab.core import Clock
 from trimtab.core.errors import TrimtabError
 from trimtab.evaluation.case import Case
 from trimtab.evaluation.scoring import Scorer
-from trimtab.evaluation.suite import Suite
+from trimtab.evaluation.suite import Plan, Suite
 
 DEADLINE_PASSED = "deadline_passed"
 """``CaseResult.error`` of a case that took longer than it may."""
@@ -41,6 +41,11 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
     case_id: str
     stratum: str
+    task_type: str = "unknown"
+    cluster: str | None = None
+    """Group of cases that stand or fall together; see ``Case.cluster``."""
+    sample: int = 0
+    """Which of the repeated samples of its case, from 0."""
     answer: Answer | None = None
     """``None`` when there was none."""
     score: float | None = None
@@ -49,6 +54,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the scorer has to say about it."""
     error: str | None = None
     """Why there was no answer: an error's ``code``, ``deadline_passed``, or the name of a system error."""
+    grading_cost_nano_usd: int | None = None
+    """What the grading itself cost; ``None`` when nothing was asked, or when the price is unknown."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,16 +64,20 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     suite_name: str
     suite_version: str
     suite_digest: str
+    plan: Plan = Plan()
+    """The suite's, which its digest covers: by it runs are compared."""
     model: str
     """``provider:model``, or the name of an artifact."""
     model_digest: str | None = None
     """Sha256 of the weights; ``None`` where nobody can know them, as behind a provider's API."""
     scorer: str
+    is_binary: bool = True
+    """Whether every score is 0 or 1, as the scorer promised."""
     options: Mapping[str, Option]
     """Everything else that the answers depend on, such as temperature and seed, with ``deadline_s``."""
     started_at_us: int
     results: tuple[CaseResult, ...]
-    """One for each case, in the suite's order, failures included."""
+    """One for each case and sample, in the suite's order, failures included."""
 
     @property
     def n_failed(self) -> int:
@@ -121,9 +132,11 @@ async def run_suite(
         suite_name=suite.name,
         suite_version=suite.version,
         suite_digest=suite.digest,
+        plan=suite.plan,
         model=model,
         model_digest=model_digest,
         scorer=scorer.spec.name,
+        is_binary=scorer.is_binary,
         options={**(options or {}), "deadline_s": deadline_s},
         started_at_us=started_at_us,
         results=tuple(found[case.case_id] for case in suite.cases),
@@ -148,8 +161,19 @@ async def _result(case: Case, ask: Ask, scorer: Scorer, deadline_s: float) -> Ca
     except OSError as exc:
         return _failure(case, type(exc).__name__)
     found = await scorer.score(case, answer.text)
-    return CaseResult(case_id=case.case_id, stratum=case.stratum, answer=answer, score=found.value, why=found.why)
+    return CaseResult(
+        case_id=case.case_id,
+        stratum=case.stratum,
+        task_type=case.task_type,
+        cluster=case.cluster,
+        answer=answer,
+        score=found.value,
+        why=found.why,
+        grading_cost_nano_usd=found.cost_nano_usd,
+    )
 
 
 def _failure(case: Case, error: str) -> CaseResult:
-    return CaseResult(case_id=case.case_id, stratum=case.stratum, error=error)
+    return CaseResult(
+        case_id=case.case_id, stratum=case.stratum, task_type=case.task_type, cluster=case.cluster, error=error
+    )

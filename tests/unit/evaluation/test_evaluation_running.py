@@ -6,7 +6,7 @@ from tests.support.clock import NOW_US, StillClock
 from tests.support.evaluation import suite_of
 
 from trimtab.core.errors import UpstreamTimeout
-from trimtab.evaluation import EXACT_MATCH, Answer, Ask, Case, Run, Suite, run_suite
+from trimtab.evaluation import EXACT_MATCH, Answer, Ask, Case, Plan, Run, Suite, run_suite, user_prompt
 
 SUITE = suite_of({"routine": 6})
 
@@ -48,6 +48,26 @@ async def test_a_run_says_what_it_takes_to_make_it_again_and_survives_being_writ
     assert (found.scorer, found.options) == ("exact_match", {"temperature": 0.0, "deadline_s": 60.0})
     assert (found.started_at_us, found.n_failed) == (NOW_US, 0)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Run) == found
+
+
+async def test_a_run_carries_what_its_comparisons_need() -> None:
+    case = Case(
+        case_id="a",
+        messages=user_prompt("?"),
+        expected="yes",
+        stratum="routine",
+        task_type="extraction",
+        tags=("new", "cluster:document 7", "cluster:ignored"),
+    )
+    suite = Suite(name="s", version="1", cases=(case,), plan=Plan(margin=0.05))
+
+    async def ask(case: Case) -> Answer:
+        return Answer(text="yes")
+
+    found = await run(ask, suite=suite)
+
+    assert (found.plan, found.is_binary) == (suite.plan, True)
+    assert (found.results[0].task_type, found.results[0].cluster) == ("extraction", "document 7")
 
 
 async def test_a_failure_is_recorded_with_its_reason_and_no_score() -> None:
