@@ -46,7 +46,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
 def test_a_database_of_the_first_version_gets_the_new_tables_and_keeps_its_rows(database_url: str) -> None:
     database = open_database(database_url)
     with database.writing() as connection:
-        for table in ("artifacts", "probes"):
+        for table in ("artifacts", "probes", "evaluation_suites", "evaluation_runs", "evaluation_results"):
             metadata.tables[table].drop(connection)
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         connection.execute(text("INSERT INTO state (name, version) VALUES ('keys', 3)"))
@@ -56,6 +56,7 @@ def test_a_database_of_the_first_version_gets_the_new_tables_and_keeps_its_rows(
     with database.reading() as connection:
         assert connection.execute(text("SELECT version FROM state WHERE name = 'keys'")).scalar_one() == 3
         assert connection.execute(text("SELECT count(*) FROM artifacts")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM evaluation_results")).scalar_one() == 0
     database.close()
 
 
@@ -64,7 +65,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: s
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(StoreError, match="newer Trimtab: its schema is '9999', this version knows '0002'"):
+    with pytest.raises(StoreError, match="newer Trimtab: its schema is '9999', this version knows '0003'"):
         migrate(database)
     database.close()
 

@@ -8,6 +8,7 @@ from trimtab.evaluation.case import Case, Message, ScorerSpec, user_prompt
 from trimtab.evaluation.comparing import Comparison, PairedResult, RunLabel, compare_runs
 from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
+from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, scorers_in, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
 from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Score, Scorer, TextScorer
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
@@ -31,9 +32,11 @@ __all__ = [
     "Plan",
     "Run",
     "RunLabel",
+    "RunPlan",
     "Score",
     "Scorer",
     "ScorerSpec",
+    "ScorerUse",
     "StratumSize",
     "StratumVerdict",
     "Suite",
@@ -41,9 +44,13 @@ __all__ = [
     "compare_runs",
     "gap_to_frontier",
     "gate",
+    "is_routed",
     "load_suite",
     "run_suite",
     "save_suite",
+    "scorers_in",
+    "spec_key",
     "stratum_sizes",
+    "use_of",
     "user_prompt",
 ]

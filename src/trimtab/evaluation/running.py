@@ -7,13 +7,13 @@ import msgspec
 
 from trimtab.core import Clock
 from trimtab.core.errors import TrimtabError
-from trimtab.evaluation.case import Case
+from trimtab.evaluation.case import Case, Option
+from trimtab.evaluation.run_plan import ScorerUse, use_of
 from trimtab.evaluation.scoring import Scorer
 from trimtab.evaluation.suite import Plan, Suite
 
 DEADLINE_PASSED = "deadline_passed"
 """``CaseResult.error`` of a case that took longer than it may."""
-Option = str | int | float | bool | None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: float | None = None
     call_id: str | None = None
     """Of the gateway's record, where the call went through one."""
+    model: str | None = None
+    """Who answered; ``None`` for the model that was asked."""
+    finish_reason: str | None = None
+    """In the provider's words: ``length`` says that the answer was cut at ``max_tokens``."""
 
 
 Ask = Callable[[Case], Awaitable[Answer]]
@@ -56,6 +60,12 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Why there was no answer: an error's ``code``, ``deadline_passed``, or the name of a system error."""
     grading_cost_nano_usd: int | None = None
     """What the grading itself cost; ``None`` when nothing was asked, or when the price is unknown."""
+    seed: int | None = None
+    """Sent with the request; ``None`` when none was."""
+    is_cached: bool = False
+    """Whether the answer was given to an earlier run; it cost nothing now."""
+    n_tries: int = 1
+    """Times that the model was asked, the last one included."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,18 +80,25 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """``provider:model``, or the name of an artifact."""
     model_digest: str | None = None
     """Sha256 of the weights; ``None`` where nobody can know them, as behind a provider's API."""
+    model_version: str | None = None
+    """Of the model's card."""
     scorer: str
+    """Of the cases that name none: its name, with options and version where it has any (``ScorerUse.label``)."""
+    scorers: tuple[ScorerUse, ...] = ()
+    """Every scorer that graded an answer, the suite's own first; empty in records of earlier versions."""
     is_binary: bool = True
-    """Whether every score is 0 or 1, as the scorer promised."""
+    """Whether every score is 0 or 1, as the scorers promised."""
     options: Mapping[str, Option]
     """Everything else that the answers depend on, such as temperature and seed, with ``deadline_s``."""
     started_at_us: int
     results: tuple[CaseResult, ...]
     """One for each case and sample, in the suite's order, failures included."""
+    run_id: str | None = None
+    """In the store; ``None`` for a run that is in none."""
 
     @property
     def n_failed(self) -> int:
-        """Cases without an answer."""
+        """Results without an answer."""
         return sum(result.answer is None for result in self.results)
 
 
@@ -135,8 +152,9 @@ async def run_suite(
         plan=suite.plan,
         model=model,
         model_digest=model_digest,
-        scorer=scorer.spec.name,
         is_binary=scorer.is_binary,
+        scorer=use_of(scorer).label,
+        scorers=(use_of(scorer),),
         options={**(options or {}), "deadline_s": deadline_s},
         started_at_us=started_at_us,
         results=tuple(found[case.case_id] for case in suite.cases),

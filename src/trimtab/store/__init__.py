@@ -1,4 +1,4 @@
-"""The only room with SQL: the journal, its totals, policies, keys, budgets, artifacts and the audit log.
+"""The only room with SQL: the journal, its totals, policies, keys, budgets, artifacts, evaluations and the audit log.
 
 SQLite and PostgreSQL run the same statements; ``docs/reference/tables.md`` explains every table.
 """
@@ -8,6 +8,9 @@ from trimtab.store.audit import AuditLog, AuditRecord, AuditVerdict
 from trimtab.store.booking import Booked, Ledger
 from trimtab.store.budgets import BudgetStore
 from trimtab.store.database import Database, RowRefused
+from trimtab.store.evaluation_rows import Recorded
+from trimtab.store.evaluation_totals import RunTotals, run_totals
+from trimtab.store.evaluations import EvaluationStore, Position, RunState, StoredRun
 from trimtab.store.feedback import FeedbackStore
 from trimtab.store.filters import CallFilter
 from trimtab.store.importer import Importer
@@ -36,6 +39,7 @@ __all__ = [
     "CallReader",
     "Database",
     "DayTotals",
+    "EvaluationStore",
     "FeedbackStore",
     "Importer",
     "Journal",
@@ -43,16 +47,22 @@ __all__ = [
     "Ledger",
     "PolicyStore",
     "PolicyVersion",
+    "Position",
     "Probe",
     "ProbeStore",
     "QualitySums",
+    "Recorded",
     "RowRefused",
+    "RunState",
+    "RunTotals",
     "Secrets",
     "Spool",
     "StateWatcher",
     "StoredKey",
+    "StoredRun",
     "Totals",
     "migrate",
     "open_database",
     "prune",
+    "run_totals",
 ]

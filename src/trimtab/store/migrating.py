@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect
 from trimtab.core.errors import StoreError
 from trimtab.store.database import MIGRATION_LOCK, Database, Durability
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; equal to it means there is nothing to do, and Alembic is not even imported."""
 _FOLDER = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_GLOBAL = Lock()

@@ -236,6 +236,64 @@ probes = Table(
     Column("facts", Text, nullable=False),
 )
 
+evaluation_suites = Table(
+    "evaluation_suites",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("n_cases", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("stored_at_us", BigInteger, nullable=False),
+)
+
+evaluation_runs = Table(
+    "evaluation_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("suite_digest", Text, nullable=False),
+    Column("suite_name", Text, nullable=False),
+    Column("target_digest", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("n_expected", Integer, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Column("finished_at_us", BigInteger),
+    Column("scored_from", Text),
+    Index("ix_evaluation_runs_target", "target_digest", "suite_name"),
+    Index("ix_evaluation_runs_started", "started_at_us", "run_id"),
+)
+
+evaluation_results = Table(
+    "evaluation_results",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("sample", Integer, primary_key=True, autoincrement=False),
+    Column("stratum", Text, nullable=False),
+    Column("request_digest", Text, nullable=False),
+    Column("answer", LargeBinary),
+    Column("answered_by", Text),
+    Column("call_id", Text),
+    Column("finish_reason", Text),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("latency_us", BigInteger),
+    Column("ttft_us", BigInteger),
+    Column("cost_nano_usd", BigInteger),
+    Column("energy_wh", Double),
+    Column("seed", BigInteger),
+    Column("is_cached", Boolean, nullable=False),
+    Column("n_tries", Integer, nullable=False),
+    Column("error_code", Text),
+    Column("is_scored", Boolean, nullable=False),
+    Column("score", Double),
+    Column("why", Text),
+    Column("grading_cost_nano_usd", BigInteger),
+    Index("ix_evaluation_results_request", "request_digest"),
+)
+
 audit = Table(
     "audit",
     metadata,
