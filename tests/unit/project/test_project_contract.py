@@ -16,6 +16,7 @@ _TAKES_SQL = {"text", "exec_driver_sql", "execute", "executemany", "executescrip
 OPEN_MODULES = {
     "trimtab.control.numbers",  # one way to show a figure, for the command line and the pages
     "trimtab.control.plain",
+    "trimtab.evaluation.judging",  # for whoever asks or measures judges; a run without one loads none of it
     "trimtab.lab.office",  # the generator, the models and their training: three parts that nobody loads together
     "trimtab.lab.pool",
     "trimtab.lab.training",
