@@ -1,17 +1,15 @@
 """``trimtab eval suite show``: what a suite asks, and whether that is enough for its plan."""
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
 from trimtab.cli import output
+from trimtab.cli.eval_suite_options import SkipInvalidOption, SuiteArgument, opened_suite
 from trimtab.cli.filters import JsonOption
 from trimtab.control.numbers import percent
-from trimtab.evaluation import Plan, StratumSize, load_suite, stratum_sizes
-
-SuiteArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Suite file.", show_default=False)]
+from trimtab.evaluation import Plan, StratumSize, stratum_sizes
 
 
 class ShownSuite(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +34,7 @@ def show_suite(
     power: Annotated[
         float, typer.Option(min=0.01, max=0.999, metavar="CHANCE", help="Chance of a yes that sizes are planned for.")
     ] = 0.8,
+    skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
 ) -> None:
     """Show a suite's strata, sizes, plan and digest, and how many cases the plan's margin takes in each stratum.
@@ -43,7 +42,7 @@ def show_suite(
     That number holds for a candidate that is truly as good as the baseline, and grows with the share of cases on which
     the two differ. It is a plan; the gate decides by what was seen.
     """
-    suite = load_suite(file)
+    suite = opened_suite(file, skip_invalid=skip_invalid)
     shown = ShownSuite(
         suite=suite.name,
         version=suite.version,

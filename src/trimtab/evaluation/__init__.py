@@ -6,14 +6,16 @@ whether the candidate may serve in the baseline's place; ``gap_to_frontier`` say
 
 from trimtab.evaluation.case import Case, Message, ScorerSpec, user_prompt
 from trimtab.evaluation.comparing import Comparison, PairedResult, RunLabel, compare_runs
+from trimtab.evaluation.drafting import SuiteDraft, SuiteReading
 from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
+from trimtab.evaluation.problems import SuiteProblem
 from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, scorers_in, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
 from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Score, Scorer, TextScorer
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
 from trimtab.evaluation.suite import Plan, Suite
-from trimtab.evaluation.suite_file import load_suite, save_suite
+from trimtab.evaluation.suite_file import load_suite, read_suite, save_suite
 
 __all__ = [
     "EXACT_MATCH",
@@ -40,12 +42,16 @@ __all__ = [
     "StratumSize",
     "StratumVerdict",
     "Suite",
+    "SuiteDraft",
+    "SuiteProblem",
+    "SuiteReading",
     "TextScorer",
     "compare_runs",
     "gap_to_frontier",
     "gate",
     "is_routed",
     "load_suite",
+    "read_suite",
     "run_suite",
     "save_suite",
     "scorers_in",

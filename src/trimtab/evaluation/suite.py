@@ -1,13 +1,16 @@
 """Suites: fixed questions, and the plan by which answers to them are graded and compared."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case, ScorerSpec
+
+TRAFFIC_TOLERANCE = 1e-3
+"""How far the shares of traffic may add up beside 1: people write them with three digits."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -29,7 +32,8 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A named set of cases. Two suites with the same digest ask the same.
 
     Raises:
-        ConfigurationError: there is no case, two share an id, or one lacks an id, a stratum or a message.
+        ConfigurationError: there is no case, two share an id, one lacks an id, a stratum or a message, or the plan
+            asks for what these cases cannot give.
     """
 
     name: str
@@ -38,8 +42,8 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     plan: Plan = Plan()
 
     def __post_init__(self) -> None:
-        if not self.cases:
-            raise ConfigurationError(f"Suite {self.name!r} has no case.", hint="Add at least one.")
+        for rule in suite_problems(self.cases, self.plan):
+            raise ConfigurationError(f"Suite {self.name!r}: {rule}.", hint="Correct the plan, or add cases.")
         seen: set[str] = set()
         for case in self.cases:
             problem = problem_of(case, seen)
@@ -62,7 +66,37 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(sorted({case.stratum for case in self.cases}))
 
 
-def problem_of(case: Case, seen: set[str]) -> str | None:
+def suite_problems(cases: Collection[Case], plan: Plan) -> list[str]:
+    """Return what is wrong with a suite as a whole, whatever may be wrong with one of its cases."""
+    if not cases:
+        return ["the suite has no case"]
+    return list(_plan_problems(plan, {case.stratum for case in cases}))
+
+
+def _plan_problems(plan: Plan, strata: Collection[str]) -> Iterator[str]:
+    if not 0 < plan.margin < 1:
+        yield f"margin {plan.margin:g} of the plan is not between 0 and 1"
+    if not 0 < plan.alpha < 0.5:
+        yield f"alpha {plan.alpha:g} of the plan is not between 0 and 0.5"
+    if plan.protected is not None and not plan.protected:
+        yield "the plan protects no stratum, so nothing could be gated; leave `protected` out to protect all"
+    for stratum in (*(plan.protected or ()), *(plan.traffic or ())):
+        if stratum not in strata:
+            yield f"the plan names stratum {stratum!r}, which has no case"
+    if plan.traffic is not None:
+        yield from _traffic_problems(plan.traffic)
+
+
+def _traffic_problems(traffic: Mapping[str, float]) -> Iterator[str]:
+    for stratum, share in traffic.items():
+        if not 0 <= share <= 1:
+            yield f"the traffic of stratum {stratum!r} is {share:g}, not a share between 0 and 1"
+    total = sum(traffic.values())
+    if not abs(total - 1) <= TRAFFIC_TOLERANCE:  # so written that NaN fails too
+        yield f"the shares of traffic add up to {total:.4g}, not to 1"
+
+
+def problem_of(case: Case, seen: Collection[str]) -> str | None:
     """Return what is wrong with a case that follows those whose ids were seen, or ``None``."""
     if not case.case_id.strip():
         return "a case has no case_id"

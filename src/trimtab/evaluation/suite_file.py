@@ -15,9 +15,11 @@ import msgspec
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case, Message, ScorerSpec, user_prompt
-from trimtab.evaluation.suite import Plan, Suite, problem_of
+from trimtab.evaluation.drafting import SuiteDraft, SuiteReading
+from trimtab.evaluation.suite import Plan, Suite
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
+_NO_HEAD = 'the first line is {"suite": NAME, "version": VERSION}'
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -41,27 +43,42 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def load_suite(path: Path) -> Suite:
-    """Read a suite.
+    """Read a suite of which every line can be used; ``read_suite`` gives the rest of one that has others.
 
     Args:
         path: JSON Lines in UTF-8; empty lines are skipped.
 
     Raises:
-        ConfigurationError: the file cannot be read, or a line is no case; file and line are named.
+        ConfigurationError: the file cannot be read, lines are no case, or the plan asks for what the cases cannot give.
+            The first problems are named with file, line and rule, and all are counted.
     """
-    lines = _lines(path)
-    head_place, head_text = next(lines, (f"{path}:1", ""))
-    head = _decoded(head_text, _Head, head_place)
-    cases: list[Case] = []
-    seen: set[str] = set()
-    for place, text in lines:
-        case = _case(_decoded(text, _Line, place), place)
-        problem = problem_of(case, seen)
-        if problem:
-            raise _refusal(place, problem)
-        seen.add(case.case_id)
-        cases.append(case)
-    return Suite(name=head.suite, version=head.version, cases=tuple(cases), plan=head.plan)
+    return read_suite(path).required()
+
+
+def read_suite(path: Path) -> SuiteReading:
+    """Read a suite as far as it goes, with everything that is wrong with it.
+
+    Args:
+        path: As for ``load_suite``.
+
+    Raises:
+        ConfigurationError: the file cannot be read at all.
+    """
+    draft, head = SuiteDraft(str(path)), None
+    for line, text in _lines(path):
+        try:
+            if head is None:
+                head = _decoded(text, _Head)
+            else:
+                draft.add(_case(_decoded(text, _Line)), line)
+        except ValueError as exc:
+            draft.refuse(str(exc), line)
+            if head is None:
+                return draft.abandoned()
+    if head is None:
+        draft.refuse(_NO_HEAD, 1)
+        return draft.abandoned()
+    return draft.reading(head.suite, head.version, head.plan)
 
 
 def save_suite(suite: Suite, path: Path) -> None:
@@ -79,27 +96,29 @@ def save_suite(suite: Suite, path: Path) -> None:
     unfinished.replace(path)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield ``file:line`` and the text of each line that is not empty."""
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield each line that is not empty, with its number."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"The suite {path} cannot be read: {exc}.", hint="Is it JSON Lines in UTF-8?") from exc
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield f"{path}:{number}", line
+            yield number, line
 
 
-def _decoded(text: str, kind: type[_Kind], place: str) -> _Kind:
+def _decoded(text: str, kind: type[_Kind]) -> _Kind:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.DecodeError as exc:
-        raise _refusal(place, str(exc)) from exc
+        if kind is _Head:
+            raise ValueError(f"{exc}; {_NO_HEAD}") from exc
+        raise ValueError(str(exc)) from exc
 
 
-def _case(line: _Line, place: str) -> Case:
+def _case(line: _Line) -> Case:
     if (line.prompt is None) is (line.messages is None):
-        raise _refusal(place, f"case {line.case_id!r} needs either a prompt or messages")
+        raise ValueError(f"case {line.case_id!r} needs either a prompt or messages")
     messages = line.messages if line.prompt is None else user_prompt(line.prompt)
     return Case(
         case_id=line.case_id,
@@ -125,11 +144,4 @@ def _line(case: Case) -> _Line:
         scorer=case.scorer,
         task_type=case.task_type,
         tags=case.tags,
-    )
-
-
-def _refusal(place: str, problem: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The suite cannot be used: {problem} ({place}).",
-        hint='First line {"suite": NAME, "version": VERSION}, then case_id, prompt, expected and stratum a line.',
     )

@@ -58,7 +58,7 @@ def test_any_text_of_a_prompt_and_an_answer_has_a_digest(prompt: str, expected: 
 @pytest.mark.parametrize(
     ("text", "line", "problem"),
     [
-        ("", 1, "truncated"),
+        ("", 1, "the first line is"),
         (LINE, 1, "missing required field `suite`|unknown field"),
         (HEAD + LINE + "{\n", 3, "truncated"),
         (HEAD + "\n" + LINE.replace("expected", "expects"), 3, "expect"),
