@@ -10,7 +10,7 @@ from pathlib import Path
 LOCKS = {
     "core.lock": ["--extra=serving", "--group=build"],
     "dev.lock": [
-        *(f"--extra={name}" for name in ("cel", "parquet", "postgres", "serving", "stats")),
+        *(f"--extra={name}" for name in ("cel", "eval", "parquet", "postgres", "serving", "stats")),
         *(f"--group={name}" for name in ("test", "docs", "build")),
     ],
 }

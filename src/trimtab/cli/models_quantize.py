@@ -12,7 +12,7 @@ from trimtab.cli.filters import JsonOption
 from trimtab.control import local_operator
 from trimtab.control.numbers import percent
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation import SCORERS, Scorer, Suite, load_suite
+from trimtab.evaluation import ScorerSpec, Suite, load_suite, scorer_for
 from trimtab.serving.variants import Ladder, LadderPlan, LadderRow, Serving, StratumScore, climb
 from trimtab.wiring import register_ladder
 
@@ -41,7 +41,7 @@ def quantize(
     protect: Annotated[
         str | None, typer.Option("--protect", metavar="STRATUM,…", help="Strata that may veto; all by default.")
     ] = None,
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help=f"One of {', '.join(SCORERS)}.")] = (
+    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="One of exact_match, normalised_match.")] = (
         "normalised_match"
     ),
     slots: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Cases asked at a time.")] = 4,
@@ -65,7 +65,7 @@ def quantize(
         targets=_listed(to, "--to"),
         folder=model.parent if out is None else out,
         suite=None if suite is None else load_suite(suite),
-        scorer=_scorer(scorer),
+        scorer=scorer_for(ScorerSpec(name=scorer)),
         margin=margin,
         alpha=alpha,
         protected=None if protect is None else _listed(protect, "--protect"),
@@ -138,13 +138,6 @@ def _listed(text: str, option: str) -> tuple[str, ...]:
     if not words:
         raise ConfigurationError(f"{option} names nothing.", hint=f"For example {option} {DEFAULT_TARGETS}.")
     return words
-
-
-def _scorer(name: str) -> Scorer:
-    try:
-        return SCORERS[name]
-    except KeyError as exc:
-        raise ConfigurationError(f"No scorer is called {name!r}.", hint=f"There are: {', '.join(SCORERS)}.") from exc
 
 
 def _check_strata(protected: tuple[str, ...] | None, suite: Suite | None) -> None:

@@ -12,7 +12,7 @@ from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, 
 from trimtab.evaluation.problems import SuiteProblem
 from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, scorers_in, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
-from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, SCORERS, Score, Scorer, TextScorer
+from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, Score, Scorer, TextScorer, scorer_for
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
 from trimtab.evaluation.suite import Plan, Suite
 from trimtab.evaluation.suite_file import load_suite, read_suite, save_suite
@@ -20,7 +20,6 @@ from trimtab.evaluation.suite_file import load_suite, read_suite, save_suite
 __all__ = [
     "EXACT_MATCH",
     "NORMALISED_MATCH",
-    "SCORERS",
     "Answer",
     "Ask",
     "Case",
@@ -54,6 +53,7 @@ __all__ = [
     "read_suite",
     "run_suite",
     "save_suite",
+    "scorer_for",
     "scorers_in",
     "spec_key",
     "stratum_sizes",

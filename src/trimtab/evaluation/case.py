@@ -1,12 +1,14 @@
 """Cases: one question with the answer that counts as right, and how an answer is graded."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Union
 
 import msgspec
 
 Role = Literal["system", "user", "assistant"]
 Option = str | int | float | bool | None | tuple[str, ...]
+ScorerOption = str | int | float | bool | None | tuple[Union[str, float, "ScorerSpec"], ...]
+"""A plain value, or several texts, numbers or scorers."""
 _CLUSTER = "cluster:"
 
 
@@ -26,7 +28,7 @@ class ScorerSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """A scorer by name, with its options, as suites and runs write it down."""
 
     name: str
-    options: Mapping[str, Option] = {}
+    options: Mapping[str, ScorerOption] = {}
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

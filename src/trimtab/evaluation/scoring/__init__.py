@@ -1,14 +1,19 @@
-"""Scorers: what makes an answer right."""
+"""Scorers: what makes an answer right. ``scorer_for`` makes one of the name and options that a suite states."""
 
-from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH, SCORERS, normalise
-from trimtab.evaluation.scoring.scorer import Score, Scorer, TextScorer
+from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH
+from trimtab.evaluation.scoring.registry import KINDS, ScorerKind, scorer_for
+from trimtab.evaluation.scoring.scorer import RuleScorer, Score, Scorer, TextScorer
+from trimtab.evaluation.scoring.words import normalise
 
 __all__ = [
     "EXACT_MATCH",
+    "KINDS",
     "NORMALISED_MATCH",
-    "SCORERS",
+    "RuleScorer",
     "Score",
     "Scorer",
+    "ScorerKind",
     "TextScorer",
     "normalise",
+    "scorer_for",
 ]
