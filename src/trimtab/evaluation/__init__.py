@@ -10,7 +10,8 @@ from trimtab.evaluation.drafting import SuiteDraft, SuiteReading
 from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate
 from trimtab.evaluation.problems import SuiteProblem
-from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, scorers_in, spec_key, use_of
+from trimtab.evaluation.retrying import Asked, AskRequest, Patience, Request, ask_patiently
+from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
 from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, Score, Scorer, TextScorer, scorer_for
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
@@ -22,6 +23,8 @@ __all__ = [
     "NORMALISED_MATCH",
     "Answer",
     "Ask",
+    "AskRequest",
+    "Asked",
     "Case",
     "CaseResult",
     "Comparison",
@@ -30,7 +33,9 @@ __all__ = [
     "GateVerdict",
     "Message",
     "PairedResult",
+    "Patience",
     "Plan",
+    "Request",
     "Run",
     "RunLabel",
     "RunPlan",
@@ -45,6 +50,7 @@ __all__ = [
     "SuiteProblem",
     "SuiteReading",
     "TextScorer",
+    "ask_patiently",
     "compare_runs",
     "gap_to_frontier",
     "gate",
@@ -54,7 +60,6 @@ __all__ = [
     "run_suite",
     "save_suite",
     "scorer_for",
-    "scorers_in",
     "spec_key",
     "stratum_sizes",
     "use_of",

@@ -1,7 +1,7 @@
 """What a run is before its first answer: everything that its scores depend on, under one digest."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -94,22 +94,6 @@ def is_routed(model: str) -> bool:
     (True, True, False)
     """
     return model == "auto" or model.startswith("workload/")
-
-
-def scorers_in(cases: Iterable[Case], own: Scorer, named: Mapping[str, Scorer]) -> tuple[ScorerUse, ...]:
-    """Return the scorers that a run over these cases uses.
-
-    Args:
-        cases: Of the suite.
-        own: Grades the cases that name none.
-        named: Those that cases name, by :func:`spec_key`.
-    """
-    first = use_of(own)
-    uses = {first.label: first}
-    for key in sorted({spec_key(case.scorer) for case in cases if case.scorer is not None}):
-        use = use_of(named[key])
-        uses.setdefault(use.label, use)
-    return tuple(uses.values())
 
 
 def spec_key(spec: ScorerSpec) -> str:

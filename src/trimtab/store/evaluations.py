@@ -138,6 +138,7 @@ class EvaluationStore:
             evaluation_runs.c.target_digest == plan.target_digest,
             evaluation_runs.c.suite_name == clean(plan.suite_name),
             evaluation_runs.c.state == "unfinished",
+            evaluation_runs.c.scored_from.is_(None),
         )
         found = self._runs(_newest_first().where(same).limit(1))
         return found[0] if found else None

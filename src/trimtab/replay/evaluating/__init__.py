@@ -1,0 +1,21 @@
+"""Evaluation runs over the store: begun or taken up again, filled answer by answer, scored again."""
+
+from trimtab.replay.evaluating.beginning import begin_run, holding, new_run_id
+from trimtab.replay.evaluating.grading import FindScorer, Grader
+from trimtab.replay.evaluating.rescoring import score_again
+from trimtab.replay.evaluating.running import Done, Manner, OnDone, fill_run
+from trimtab.replay.evaluating.writing import ResultWriter
+
+__all__ = [
+    "Done",
+    "FindScorer",
+    "Grader",
+    "Manner",
+    "OnDone",
+    "ResultWriter",
+    "begin_run",
+    "fill_run",
+    "holding",
+    "new_run_id",
+    "score_again",
+]
