@@ -11,6 +11,7 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
 from trimtab.cli.eval_suite_check import CheckedSuite
+from trimtab.cli.eval_suite_import_report import SuiteImported
 from trimtab.cli.eval_suite_show import ShownSuite
 from trimtab.cli.import_report import Imported
 from trimtab.cli.lab import Measured
@@ -52,6 +53,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("policy show", "one", PolicyVersion),
     ("explain CALL", "one", CallExplanation),
     ("explain WORKLOAD", "one", WorkloadExplanation),
+    ("eval suite import", "one", SuiteImported),
     ("eval suite check", "a list of", CheckedSuite),
     ("eval suite show", "one", ShownSuite),
     ("keys create", "one", MadeKey),

@@ -233,6 +233,8 @@ def _usage_error(exc: BaseException) -> int:
     message = message.replace("Value error, ", "")  # pydantic's words, which Typer passes on
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else "trimtab"
+    if message.startswith("Missing option"):  # Click lists its choices below each other
+        message = " ".join(message.split())
     if not message.strip() or "\n" in message.strip():  # a noun without its verb: Click's message is the whole help
         message = f"`{path}` needs one more word."
     _say(f"error: {message.strip()}", f"hint:  `{path} --help` lists what it takes.")

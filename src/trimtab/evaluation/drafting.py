@@ -31,11 +31,7 @@ class SuiteReading(msgspec.Struct, frozen=True, kw_only=True):
             ConfigurationError: there is a problem. Without a usable suite it is raised even so.
         """
         if self.suite is None or (self.problems and not skip_invalid):
-            lines = [problem for problem in self.problems if problem.line is not None]
-            hint = (
-                _SKIP_HINT if self.suite is not None and lines else "Correct it; `trimtab eval suite check` shows all."
-            )
-            raise refusal_of(self.problems, hint)
+            raise refusal_of(self.problems, _CORRECT_HINT if self.suite is None else _SKIP_HINT)
         return self.suite
 
 

@@ -89,11 +89,15 @@ def save_suite(suite: Suite, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    head = _Head(suite=suite.name, version=suite.version, plan=suite.plan)
-    content = b"\n".join(map(msgspec.json.encode, [head, *map(_line, suite.cases)])) + b"\n"
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_bytes(content)
+    unfinished.write_bytes(encode_suite(suite))
     unfinished.replace(path)
+
+
+def encode_suite(suite: Suite) -> bytes:
+    """Return what ``save_suite`` writes."""
+    head = _Head(suite=suite.name, version=suite.version, plan=suite.plan)
+    return b"\n".join(map(msgspec.json.encode, [head, *map(_line, suite.cases)])) + b"\n"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

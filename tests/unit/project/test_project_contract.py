@@ -17,6 +17,7 @@ OPEN_MODULES = {
     "trimtab.control.numbers",  # one way to show a figure, for the command line and the pages
     "trimtab.control.plain",
     "trimtab.evaluation.judging",  # for whoever asks or measures judges; a run without one loads none of it
+    "trimtab.ingest.suites",  # suites, for the command that makes them; an import of calls does not load it
     "trimtab.lab.office",  # the generator, the models and their training: three parts that nobody loads together
     "trimtab.lab.pool",
     "trimtab.lab.training",

@@ -1,0 +1,15 @@
+"""Suites from elsewhere: tables of questions, Inspect AI logs, and recorded outcomes of several models."""
+
+from trimtab.ingest.suites.imported import ImportedSuite, SuiteOptions
+from trimtab.ingest.suites.inspect_log import read_inspect_suite
+from trimtab.ingest.suites.inspect_sample import MAPPED_KEYS
+from trimtab.ingest.suites.table import TABLE_FIELDS, read_table_suite
+
+__all__ = [
+    "MAPPED_KEYS",
+    "TABLE_FIELDS",
+    "ImportedSuite",
+    "SuiteOptions",
+    "read_inspect_suite",
+    "read_table_suite",
+]
