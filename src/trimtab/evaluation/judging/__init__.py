@@ -1,6 +1,12 @@
 """Models as judges: asked by a rubric, read strictly, and measured themselves before a gate believes them."""
 
+from trimtab.evaluation.judging.admission import Admission, AdmissionFloor, AdmissionOutcome, admit
 from trimtab.evaluation.judging.asking import N_TRIES, JudgeModel, JudgeQuestion
+from trimtab.evaluation.judging.card import JudgeCard, judge_digest_of, load_cards, save_card
+from trimtab.evaluation.judging.correcting import Corrected, corrected_difference, corrected_quality
+from trimtab.evaluation.judging.drifting import JudgeDrift, drift_between
+from trimtab.evaluation.judging.labels import Label, latest, load_labels, save_label, shuffle_key
+from trimtab.evaluation.judging.measuring import MeasurePlan, anchors_of, measure_judge, n_questions
 from trimtab.evaluation.judging.pairwise import PAIRWISE_JUDGE, PairJudgement, PairwiseJudge
 from trimtab.evaluation.judging.preferences import PositionBias, Preferences, preferences_of
 from trimtab.evaluation.judging.rubric import JudgeOptions, Rubric, judge_options
@@ -12,18 +18,40 @@ __all__ = [
     "N_TRIES",
     "PAIRWISE_JUDGE",
     "RUBRIC_JUDGE",
+    "Admission",
+    "AdmissionFloor",
+    "AdmissionOutcome",
+    "Corrected",
     "FindJudge",
+    "JudgeCard",
+    "JudgeDrift",
     "JudgeModel",
     "JudgeOptions",
     "JudgeQuestion",
     "Judgement",
+    "Label",
+    "MeasurePlan",
     "PairJudgement",
     "PairwiseJudge",
     "PositionBias",
     "Preferences",
     "Rubric",
     "RubricJudge",
+    "admit",
+    "anchors_of",
+    "corrected_difference",
+    "corrected_quality",
+    "drift_between",
+    "judge_digest_of",
     "judge_for",
     "judge_options",
+    "latest",
+    "load_cards",
+    "load_labels",
+    "measure_judge",
+    "n_questions",
     "preferences_of",
+    "save_card",
+    "save_label",
+    "shuffle_key",
 ]

@@ -10,7 +10,7 @@ from trimtab.evaluation.judging.asking import Heard, JudgeModel, hear
 from trimtab.evaluation.judging.enclosing import enclose, mark_of, warning
 from trimtab.evaluation.judging.reply import Form, Reply
 from trimtab.evaluation.judging.rubric import Rubric
-from trimtab.evaluation.judging.rubric_judge import criteria_of, parts_of
+from trimtab.evaluation.judging.rubric_judge import Judgement, Outcome, criteria_of, parts_of
 from trimtab.evaluation.scoring import Score
 
 PAIRWISE_JUDGE = "pairwise_judge"
@@ -19,6 +19,8 @@ Pick = Literal["first", "second", "tie"]
 PairOutcome = Literal["win", "loss", "tie", "inconsistent", "unparsable", "unanswered"]
 """Of the candidate. ``inconsistent`` counts as a tie, apart from those that the judge called one."""
 POINTS = {"win": 1.0, "tie": 0.5, "inconsistent": 0.5, "loss": 0.0}
+AT_LEAST_AS_GOOD = 0.5
+_OUTCOMES: dict[PairOutcome, Outcome] = {"unparsable": "unparsable", "unanswered": "unanswered"}
 _PICKS: dict[str, Pick] = {"first": "first", "second": "second", "tie": "tie"}
 
 
@@ -67,13 +69,24 @@ class PairwiseJudge:
         )
 
     async def score(self, case: Case, answer: str) -> Score:
-        """Compare an answer with the expected one."""
+        """Compare an answer with the expected one; without a verdict that can be read the score is ``None``."""
         if not case.expected.strip():
             return Score(value=None, why="the case has no expected answer to compare with")
         found = await self.compare(case, candidate=answer, baseline=case.expected, shows_reference=False)
         return Score(
             value=POINTS.get(found.outcome),
             why=f"{found.outcome}: {found.reason}",
+            cost_nano_usd=found.cost_nano_usd,
+        )
+
+    async def judge(self, case: Case, answer: str) -> Judgement:
+        """Say whether an answer is at least as good as the expected one, which is what this judge's card measures."""
+        found = await self.compare(case, candidate=answer, baseline=case.expected, shows_reference=False)
+        points = POINTS.get(found.outcome)
+        return Judgement(
+            outcome=_OUTCOMES[found.outcome] if points is None else "pass" if points >= AT_LEAST_AS_GOOD else "fail",
+            reason=found.reason,
+            n_asked=found.n_asked,
             cost_nano_usd=found.cost_nano_usd,
         )
 
