@@ -9,6 +9,7 @@ import pytest
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import Score, ScorerSpec, scorer_for
 from trimtab.evaluation.scoring import KINDS, needed
+from trimtab.evaluation.scoring.registry import JUDGES
 
 
 def refusal(name: str, **options: str | float | bool | None) -> ConfigurationError:
@@ -21,7 +22,7 @@ def test_an_unknown_scorer_is_refused_with_the_closest_name_and_all_names() -> N
     found = refusal("rouge")
 
     assert found.message == "No scorer is called 'rouge'."
-    assert found.hint == f"Closest match: 'rouge_l'. There are: {', '.join(KINDS)}."
+    assert found.hint == f"Closest match: 'rouge_l'. There are: {', '.join([*KINDS, *JUDGES])}."
 
 
 def test_an_unknown_option_is_refused_with_the_closest_one_and_all_options() -> None:

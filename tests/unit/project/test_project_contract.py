@@ -24,10 +24,13 @@ OPEN_MODULES = {
     "trimtab.serving.gguf",  # model files, for the commands and the lab; a gateway that starts does not load them
     "trimtab.serving.http",
     "trimtab.serving.variants",
+    "trimtab.stats.agreement",
+    "trimtab.stats.judge_error",
     "trimtab.stats.mcnemar",  # `stats` is entered module by module, so that nobody loads numpy for a rate
     "trimtab.stats.multiplicity",
     "trimtab.stats.paired",
     "trimtab.stats.power",
+    "trimtab.stats.prediction_powered",
     "trimtab.wiring.checking",  # `check`, `doctor` and `init` look around; a gateway that starts does not load that
     "trimtab.wiring.detection",
 }

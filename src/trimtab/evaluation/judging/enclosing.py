@@ -8,6 +8,11 @@ import msgspec
 MARK_DIGITS = 12
 
 
+def readable(parts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts as they can be sent: half a surrogate pair, which a model's JSON may hold, becomes ``?``."""
+    return {name: text.encode("utf-8", "replace").decode("utf-8") for name, text in parts.items()}
+
+
 def mark_of(parts: Mapping[str, str]) -> str:
     """Return a mark that none of the texts contains: part of their own digest, the same whenever they are.
 

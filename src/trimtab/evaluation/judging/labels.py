@@ -6,6 +6,7 @@ One label a line, so that they can be written by hand, by another tool, or by ``
 """
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 
 def item_of(case_id: str, answer: str) -> str:
     """Return the name of an answer to a case: part of a digest of both, 16 hexadecimal digits."""
-    return hashlib.sha256(msgspec.json.encode([case_id, answer])).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([case_id, answer]).encode()).hexdigest()[:16]
 
 
 def shuffle_key(text: str) -> str:

@@ -7,9 +7,9 @@ import msgspec
 
 from trimtab.evaluation.case import Case, ScorerSpec
 from trimtab.evaluation.judging.asking import Heard, JudgeModel, hear
-from trimtab.evaluation.judging.enclosing import enclose, mark_of, warning
+from trimtab.evaluation.judging.enclosing import enclose, mark_of, readable, warning
 from trimtab.evaluation.judging.reply import Form, Reply
-from trimtab.evaluation.judging.rubric import Rubric
+from trimtab.evaluation.judging.rubric import Rubric, judge_spec
 from trimtab.evaluation.judging.rubric_judge import Judgement, Outcome, criteria_of, parts_of
 from trimtab.evaluation.scoring import Score
 
@@ -57,15 +57,15 @@ class PairwiseJudge:
     @property
     def spec(self) -> ScorerSpec:
         """Model and rubric."""
-        return ScorerSpec(name=PAIRWISE_JUDGE, options={"model": self.model.name, **self.rubric.options})
+        return judge_spec(PAIRWISE_JUDGE, self.model.name, self.rubric)
 
     @property
     def meaning(self) -> str:
         """What a score says."""
         return (
-            f"1 when {self.model.name} prefers the answer to the expected one in both orders, 0.5 for a tie or when "
-            "the orders disagree, 0 when it prefers the expected one; higher is better; no score when a verdict cannot "
-            "be read"
+            f"1 when {self.model.name} prefers the answer to the expected one in both orders, 0 when it prefers the "
+            "expected one, 0.5 when neither or when the orders disagree, no score when a verdict cannot be read; "
+            "0 to 1, higher is better"
         )
 
     async def score(self, case: Case, answer: str) -> Score:
@@ -115,7 +115,7 @@ class PairwiseJudge:
         return _together(forwards, backwards)
 
     async def _ask(self, parts: dict[str, str], first: str, second: str) -> Heard[Pick]:
-        shown = parts | {"first-answer": first, "second-answer": second}
+        shown = readable(parts | {"first-answer": first, "second-answer": second})
         mark = mark_of(shown)
         form = Form(word="better", verdicts=_PICKS, mark=mark, as_json=self.model.has_json_schema)
         return await hear(self.model, _system(self.rubric, mark), enclose(shown, mark), form)

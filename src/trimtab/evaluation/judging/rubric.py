@@ -1,12 +1,12 @@
 """Rubrics: by which criteria a judge rates an answer, on which scale, and from which rating on it is good."""
 
 import hashlib
-from typing import Any
 
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation.case import Option, ScorerSpec
+from trimtab.evaluation.case import ScorerSpec
+from trimtab.evaluation.scoring.options import Options, read_options, spec_of
 
 MOST_RATINGS = 11
 """A judge does not tell more grades apart; 0 to 10 are eleven."""
@@ -50,43 +50,50 @@ class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """All ratings, worst first."""
         return range(self.lowest, self.highest + 1)
 
-    @property
-    def options(self) -> dict[str, Option]:
-        """The rubric as a scorer's options."""
-        return {
-            "criteria": self.criteria,
-            "lowest": self.lowest,
-            "highest": self.highest,
-            "pass_mark": self.pass_mark,
-        }
 
-
-class JudgeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a suite says of its judge."""
+class JudgeOptions(Options, frozen=True, kw_only=True):
+    """What a suite says of its judge: who, and by which rubric (see ``Rubric``)."""
 
     model: str
     """``provider:model`` of the pool, or an alias."""
-    rubric: Rubric
+    criteria: tuple[str, ...]
+    lowest: int = 1
+    highest: int = 5
+    pass_mark: int = 4
+
+    @property
+    def rubric(self) -> Rubric:
+        """The rubric.
+
+        Raises:
+            ConfigurationError: the options make none.
+        """
+        return Rubric(criteria=self.criteria, lowest=self.lowest, highest=self.highest, pass_mark=self.pass_mark)
 
 
 def judge_options(spec: ScorerSpec) -> JudgeOptions:
     """Return model and rubric of a judge's options.
 
     Raises:
-        ConfigurationError: an option is unknown, missing, of another kind, or makes no rubric.
+        ConfigurationError: an option is unknown, missing, of another kind, or no model is named.
     """
-    rest: dict[str, Any] = dict(spec.options)  # Any: what somebody wrote, before it is checked
-    model = rest.pop("model", None)
-    if not isinstance(model, str) or not model.strip():
+    options = read_options(spec, JudgeOptions)
+    if not options.model.strip():
         raise ConfigurationError(
             f"Scorer {spec.name!r} names no model to judge by.", hint='Add "model": "provider:model" to its options.'
         )
-    if isinstance(rest.get("criteria"), str):
-        rest["criteria"] = (rest["criteria"],)
-    try:
-        return JudgeOptions(model=model, rubric=msgspec.convert(rest, Rubric))
-    except msgspec.ValidationError as exc:
-        raise ConfigurationError(
-            f"Scorer {spec.name!r} has options that make no rubric: {exc}.",
-            hint="It takes model, criteria, lowest, highest and pass_mark.",
-        ) from exc
+    return options
+
+
+def judge_spec(name: str, model: str, rubric: Rubric) -> ScorerSpec:
+    """Return the spec that makes a judge again."""
+    return spec_of(
+        name,
+        JudgeOptions(
+            model=model,
+            criteria=rubric.criteria,
+            lowest=rubric.lowest,
+            highest=rubric.highest,
+            pass_mark=rubric.pass_mark,
+        ),
+    )

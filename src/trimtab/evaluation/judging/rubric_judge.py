@@ -7,9 +7,9 @@ import msgspec
 
 from trimtab.evaluation.case import Case, ScorerSpec
 from trimtab.evaluation.judging.asking import Heard, JudgeModel, hear
-from trimtab.evaluation.judging.enclosing import enclose, mark_of, warning
+from trimtab.evaluation.judging.enclosing import enclose, mark_of, readable, warning
 from trimtab.evaluation.judging.reply import Form, Reply
-from trimtab.evaluation.judging.rubric import Rubric
+from trimtab.evaluation.judging.rubric import Rubric, judge_spec
 from trimtab.evaluation.scoring import Score
 
 RUBRIC_JUDGE = "judge"
@@ -49,7 +49,7 @@ class RubricJudge:
     @property
     def spec(self) -> ScorerSpec:
         """Model and rubric."""
-        return ScorerSpec(name=RUBRIC_JUDGE, options={"model": self.model.name, **self.rubric.options})
+        return judge_spec(RUBRIC_JUDGE, self.model.name, self.rubric)
 
     @property
     def meaning(self) -> str:
@@ -57,7 +57,7 @@ class RubricJudge:
         rubric = self.rubric
         return (
             f"1 when {self.model.name} rates the answer {rubric.pass_mark} or more on a scale of {rubric.lowest} to "
-            f"{rubric.highest}, otherwise 0; higher is better; no score when its verdict cannot be read"
+            f"{rubric.highest}, no score when its verdict cannot be read, otherwise 0; higher is better"
         )
 
     async def score(self, case: Case, answer: str) -> Score:
@@ -74,7 +74,7 @@ class RubricJudge:
         """Ask for a verdict on one answer. Silence fails without a question."""
         if not answer.strip():
             return Judgement(outcome="fail", reason=NOTHING_SAID)
-        parts = parts_of(case) | {"answer": answer}
+        parts = readable(parts_of(case) | {"answer": answer})
         mark = mark_of(parts)
         form = Form(
             word="rating",

@@ -56,18 +56,32 @@ KINDS: Mapping[str, ScorerKind] = MappingProxyType(  # type: ignore[type-arg]  #
 """By name, in the order of the reference page."""
 
 
-def scorer_for(spec: ScorerSpec) -> Scorer:
+JUDGES = ("judge", "pairwise_judge")
+"""Scorers that ask a model; ``trimtab.evaluation.judging`` has them."""
+BuildJudge = Callable[[ScorerSpec], Scorer]
+"""Makes a judge of its spec: ``judging.judge_for`` with whoever knows the models."""
+
+
+def scorer_for(spec: ScorerSpec, *, judges: BuildJudge | None = None) -> Scorer:
     """Return the scorer that a suite or a run names.
 
     Args:
         spec: Name and options; ``scorer_for(scorer.spec)`` gives a scorer's equal.
+        judges: Makes those that ask a model; ``None`` where no model can be asked.
 
     Raises:
-        ConfigurationError: no scorer has that name or such options, or a package that it needs is not installed.
+        ConfigurationError: no scorer has that name or such options, or a package or model that it needs is not there.
     """
+    if spec.name in JUDGES:
+        if judges is None:
+            raise ConfigurationError(
+                f"Scorer {spec.name!r} asks a model, and none can be asked here.",
+                hint="`trimtab eval run` and `trimtab eval judge` can, with a configuration that serves it.",
+            )
+        return judges(spec)
     kind = KINDS.get(spec.name)
     if kind is None:
         raise ConfigurationError(
-            f"No scorer is called {spec.name!r}.", hint=nearest(spec.name, tuple(KINDS), what="There are")
+            f"No scorer is called {spec.name!r}.", hint=nearest(spec.name, (*KINDS, *JUDGES), what="There are")
         )
     return kind.made_of(spec)
