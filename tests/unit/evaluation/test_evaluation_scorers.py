@@ -1,5 +1,6 @@
 """Every scorer passes the shared checks, with samples whose scores were worked out by hand."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,12 @@ from tests.support.scorer_suite import Rig, Sample, ScorerSuite
 from trimtab.evaluation import Scorer, ScorerSpec, scorer_for
 from trimtab.evaluation.scoring import KINDS
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+).map(json.dumps)
+SCHEMA = '{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 1}}}'
 CHOICES = "Capital of France?\nA) Paris\nB) London\nC) Paris, Texas\nD) Nice"
 
 
@@ -133,6 +140,63 @@ RIGS = [
     Rig(
         spec=spec("edit_similarity", normalise=False),
         samples=(sample("ab", "AB", 0), sample("ab", "ab", 1), sample("abcd", "abcD", 0.75)),
+    ),
+    Rig(
+        spec=spec("json_equal"),
+        samples=(
+            sample('{"a": [1, 2]}', 'Here: {"a": [1.0, 2]}', 1),
+            sample('{"a": [1, 2]}', '{"a": [2, 1]}', 0),
+            sample("1", "true", 0),
+        ),
+        texts=JSON,
+    ),
+    Rig(
+        spec=spec("json_equal", alone=True, list_order=False),
+        samples=(
+            sample('{"a": [1, "1"], "b": 2}', '{"b": 2, "a": ["1", 1.0]}', 1),
+            sample('{"a": 1}', 'Here: {"a": 1}', 0),
+        ),
+        texts=JSON,
+    ),
+    Rig(
+        spec=spec("json_schema"),
+        samples=(
+            sample(SCHEMA, '```json\n{"n": 1}\n```', 1),
+            sample(SCHEMA, '{"n": 0}', 0),
+            sample(SCHEMA, '{"n": 1.5}', 0),
+            sample(SCHEMA, "{}", 0),
+        ),
+        is_its_own_best=False,
+        texts=JSON,
+    ),
+    Rig(
+        spec=spec("json_schema", schema=SCHEMA, alone=True),
+        samples=(sample("", '{"n": 1}', 1), sample("", 'So {"n": 1}', 0)),
+        is_its_own_best=False,
+        texts=JSON,
+    ),
+    Rig(
+        spec=spec("field_f1"),
+        samples=(
+            # total and both items are right, the name is missing, a date is made up: 3 of 4 and 3 of 4
+            sample(
+                '{"total": 12.5, "items": ["pen", "ink"], "name": "Ann"}',
+                '{"total": "12.50", "items": ["Ink", "pen"], "date": "2026-01-02"}',
+                0.75,
+            ),
+            sample('{"a": 1, "b": []}', '{"b": [], "a": 1.0}', 1),
+            sample('{"id": "007"}', '{"id": "7"}', 0),
+        ),
+        texts=JSON,
+    ),
+    Rig(
+        spec=spec("field_f1", list_order=True, keep_text=True, alone=True),
+        samples=(
+            sample('["pen", "ink"]', '["ink", "pen"]', 0),
+            sample('["pen", "ink"]', '["pen", "Ink"]', 0.5),
+            sample('["pen"]', '["pen"]', 1),
+        ),
+        texts=JSON,
     ),
 ]
 

@@ -1,15 +1,16 @@
 """Answers that must hold certain words: those that the case lists, or those that a regular expression finds."""
 
-from functools import lru_cache
-from typing import Literal
-
-import re2
+from typing import TYPE_CHECKING, Literal
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case
 from trimtab.evaluation.scoring.options import Options, spec_of
+from trimtab.evaluation.scoring.patterns import PatternInvalid, compiled
 from trimtab.evaluation.scoring.scorer import RuleScorer, Score, right_if, ungraded
 from trimtab.evaluation.scoring.words import fold, is_in
+
+if TYPE_CHECKING:
+    import re2
 
 
 class ContainsOptions(Options, frozen=True, kw_only=True):
@@ -68,8 +69,8 @@ def regex(options: RegexOptions) -> RuleScorer:
 
     def rule(case: Case, answer: str) -> Score:
         try:
-            pattern = fixed or _compiled(case.expected, options.ignore_case)
-        except ValueError as exc:
+            pattern = fixed or compiled(case.expected, ignore_case=options.ignore_case)
+        except PatternInvalid as exc:
             return ungraded(str(exc))
         text = answer.encode("utf-8", "replace")
         found = pattern.fullmatch(text.strip()) if options.full else pattern.search(text)
@@ -86,22 +87,8 @@ def regex(options: RegexOptions) -> RuleScorer:
 
 def _fixed(source: str, ignore_case: bool) -> "re2._Regexp":
     try:
-        return _compiled(source, ignore_case)
-    except ValueError as exc:
+        return compiled(source, ignore_case=ignore_case)
+    except PatternInvalid as exc:
         raise ConfigurationError(
             f"Scorer 'regex' cannot use its option 'pattern': {exc}.", hint="RE2 has no look-around and no \\1."
-        ) from exc
-
-
-@lru_cache(maxsize=256)
-def _compiled(source: str, ignore_case: bool) -> "re2._Regexp":
-    """Compile for bytes, because text of half a surrogate pair is no UTF-8 and RE2 takes nothing else."""
-    settings = re2.Options()
-    settings.log_errors = False
-    settings.case_sensitive = not ignore_case
-    try:
-        return re2.compile(source.encode("utf-8", "replace"), settings)
-    except re2.error as exc:
-        raise ValueError(
-            f"{source!r} is no regular expression of RE2: {exc.args[0].decode('utf-8', 'replace')}"
         ) from exc

@@ -9,6 +9,9 @@ from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import ScorerSpec
 from trimtab.evaluation.scoring.choosing import MultipleChoiceOptions, multiple_choice
 from trimtab.evaluation.scoring.containing import ContainsOptions, RegexOptions, contains, regex
+from trimtab.evaluation.scoring.fields import FieldF1Options, field_f1
+from trimtab.evaluation.scoring.json_equal import JsonEqualOptions, json_equal
+from trimtab.evaluation.scoring.json_schema import JsonSchemaOptions, json_schema
 from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH
 from trimtab.evaluation.scoring.numeric import NumericOptions, numeric
 from trimtab.evaluation.scoring.options import NoOptions, Options, nearest, read_options
@@ -51,6 +54,9 @@ KINDS: Mapping[str, ScorerKind] = MappingProxyType(  # type: ignore[type-arg]  #
         "chrf": ScorerKind(ChrfOptions, chrf),
         "rouge_l": ScorerKind(RougeLOptions, rouge_l),
         "edit_similarity": ScorerKind(EditSimilarityOptions, edit_similarity),
+        "json_equal": ScorerKind(JsonEqualOptions, json_equal),
+        "json_schema": ScorerKind(JsonSchemaOptions, json_schema),
+        "field_f1": ScorerKind(FieldF1Options, field_f1),
     }
 )
 """By name, in the order of the reference page."""
