@@ -3,6 +3,7 @@
 What every process needs is here. The rest is imported by its module, so that a gateway loads none of it:
 
 - rates: ``proportions``, ``paired`` and ``mcnemar`` (same cases), ``judge_error`` (a fallible judge)
+- several strata in one figure, amounts: ``stratified``, ``ratios``
 - scores: ``paired_scores``, ``bootstrap``, ``prediction_powered`` (few labels, many predictions)
 - planning and many tests: ``power``, ``multiplicity``
 - looking as often as you like: ``e_processes``, ``betting``, ``asymptotic``

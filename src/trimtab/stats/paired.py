@@ -80,7 +80,7 @@ class Noninferiority(NamedTuple):
     difference: float
     """Candidate less baseline."""
     z: float
-    """Score statistic of "worse by exactly the margin"; large is good."""
+    """Score statistic of "worse by exactly the margin", Student's t where means are compared; large is good."""
     p_value: float
     """One-sided; below alpha the candidate is non-inferior."""
 

@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
 from trimtab.stats._arrays import Vector, as_vector, require_same_length
+from trimtab.stats.paired import Noninferiority
 from trimtab.stats.quantiles import student_t_quantile
 
-__all__ = ["PairedDifference", "paired_difference"]
+__all__ = ["PairedDifference", "mean_noninferiority", "paired_difference"]
 
 
 class PairedDifference(NamedTuple):
@@ -70,9 +71,42 @@ def paired_difference(
         raise ValueError("one cluster has no spread: an interval needs at least two")
     error = math.sqrt(n_clusters / (n_clusters - 1) * float(np.sum(residuals**2))) / len(differences)
     half = student_t_quantile(0.5 + confidence / 2, n_clusters - 1) * error
-    t = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
+    t = _student_t(mean, error)
     p_value = 2 * float(stdtr(n_clusters - 1, -abs(t)))
     return PairedDifference(mean, mean - half, mean + half, error, t, p_value, len(differences), n_clusters)
+
+
+def mean_noninferiority(found: PairedDifference, *, margin: float) -> Noninferiority:
+    """Test that the candidate's mean score is not worse than the baseline's by ``margin`` or more.
+
+    ``p_value < alpha`` exactly where the lower bound at ``confidence = 1 - 2 * alpha`` is above ``-margin``. A negative
+    margin turns the question round: how sure is it that the candidate is *better* by that much.
+
+    Args:
+        found: What ``paired_difference`` returned.
+        margin: The loss that would still be accepted, in units of the score, fixed before the data were seen.
+
+    Returns:
+        Difference, Student's t in place of the score statistic, and one-sided p-value. Differences that are all alike
+        have no spread: t is infinite then and proves nothing by itself, however few they are.
+
+    Example:
+        >>> found = paired_difference([0.9, 0.8, 0.7, 1.0], [0.8, 0.8, 0.5, 0.9])
+        >>> round(mean_noninferiority(found, margin=0.05).p_value, 4)
+        0.0174
+
+    Source:
+        Student and Liang and Zeger, as ``paired_difference``; Schuirmann, Journal of Pharmacokinetics and
+        Biopharmaceutics 15 (1987), 657-680, of whose two one-sided tests it is one.
+    """
+    t = _student_t(found.difference + margin, found.standard_error)
+    return Noninferiority(found.difference, t, float(stdtr(found.n_clusters - 1, -t)))
+
+
+def _student_t(distance: float, error: float) -> float:
+    if error:
+        return distance / error
+    return math.copysign(math.inf, distance) if distance else 0.0
 
 
 def _sums_by_cluster(residuals: Vector, clusters: ArrayLike | None) -> Vector:

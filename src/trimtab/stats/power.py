@@ -7,6 +7,7 @@ from trimtab.stats.quantiles import normal_quantile
 
 __all__ = [
     "cases_for_difference",
+    "cases_for_noninferiority",
     "discordance_of_rates",
     "noninferiority_power",
     "pairs_for_noninferiority",
@@ -80,6 +81,39 @@ def noninferiority_power(
     if spread == 0:
         return 1.0 if difference > -margin else 0.0
     return NormalDist().cdf((difference + margin) / spread - normal_quantile(1 - alpha))
+
+
+def cases_for_noninferiority(
+    *, variance: float, margin: float, difference: float = 0.0, alpha: float = 0.05, power: float = 0.8
+) -> int:
+    """Return how many cases both models must answer to prove a mean score "not worse by ``margin``".
+
+    Args:
+        variance: Of the difference on one case, in squared units of the score, 0 or more, from a pilot. Where cases
+            come in clusters: squared standard error times cases.
+        margin: Loss that would be accepted, in units of the score.
+        difference: True candidate less baseline that is planned for.
+        alpha: One-sided error.
+        power: Chance of a yes when the difference is as planned.
+
+    Returns:
+        Cases, rounded up, at least 2. Student's t asks for one or two more where they are fewer than 30.
+
+    Raises:
+        ValueError: No number of cases is enough, or the variance is negative.
+
+    Example:
+        >>> cases_for_noninferiority(variance=0.10, margin=0.02)  # of rates: their discordance
+        1546
+
+    Source:
+        As ``pairs_for_noninferiority``, which is this with the variance of paired rates.
+    """
+    distance = difference + margin
+    if variance < 0 or distance <= 0:
+        raise ValueError(f"variance {variance} and difference {difference} at margin {margin} are no plan")
+    z = normal_quantile(1 - alpha) + normal_quantile(power)
+    return max(math.ceil(z**2 * variance / distance**2), 2)
 
 
 def pairs_for_superiority(*, discordance: float, difference: float, alpha: float = 0.05, power: float = 0.8) -> int:

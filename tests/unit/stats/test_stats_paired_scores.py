@@ -2,11 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from trimtab.stats import Moments, mean_interval
-from trimtab.stats.paired_scores import paired_difference
+from trimtab.stats.paired_scores import mean_noninferiority, paired_difference
 
 # Student (1908): additional hours of sleep of ten patients under two drugs.
 FIRST = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -75,3 +76,24 @@ def test_what_is_not_paired_is_an_error() -> None:
         paired_difference([1, 2], [1, 1], clusters=[7, 7])
     with pytest.raises(ValueError, match="not one dimension"):
         paired_difference(np.ones((2, 2)), np.ones((2, 2)))
+
+
+@given(st.lists(st.floats(-1, 1), min_size=3, max_size=40), st.floats(0.0, 0.5), st.floats(0.01, 0.4))
+def test_noninferiority_of_a_mean_agrees_with_the_interval_and_scipy(
+    scores: list[float], margin: float, alpha: float
+) -> None:
+    found = paired_difference(scores, [0.0] * len(scores), confidence=1 - 2 * alpha)
+    assume(found.standard_error > 1e-9)
+
+    p_value = mean_noninferiority(found, margin=margin).p_value
+
+    assert p_value == pytest.approx(ttest_1samp(scores, -margin, alternative="greater").pvalue, abs=1e-9)
+    if abs(found.lower + margin) > 1e-7:
+        assert (p_value < alpha) is (found.lower > -margin)
+
+
+def test_differences_that_are_all_alike_have_an_infinite_t() -> None:
+    found = paired_difference([0.5] * 3, [0.5] * 3)
+
+    assert mean_noninferiority(found, margin=0.02) == (0.0, math.inf, 0.0)
+    assert mean_noninferiority(found, margin=0.0) == (0.0, 0.0, 0.5)

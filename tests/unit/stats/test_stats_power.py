@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from trimtab.stats.paired import PairedCounts, tango_noninferiority
 from trimtab.stats.power import (
     cases_for_difference,
+    cases_for_noninferiority,
     discordance_of_rates,
     noninferiority_power,
     pairs_for_noninferiority,
@@ -111,3 +112,16 @@ def test_impossible_plans_are_errors() -> None:
 def test_models_that_never_differ_pass_with_one_pair() -> None:
     assert pairs_for_noninferiority(discordance=0, margin=0.02) == 1
     assert noninferiority_power(1, discordance=0, margin=0.02) == 1.0
+
+
+def test_the_plan_for_scores_is_the_plan_for_rates_in_general() -> None:
+    rates = pairs_for_noninferiority(discordance=0.2, margin=0.03, difference=-0.01)
+
+    assert cases_for_noninferiority(variance=0.2 - 0.01**2, margin=0.03, difference=-0.01) == rates
+    assert cases_for_noninferiority(variance=0.0, margin=0.03) == 2
+
+
+@pytest.mark.parametrize(("variance", "difference"), [(-0.1, 0.0), (0.1, -0.03)])
+def test_a_plan_for_scores_that_cannot_work_is_refused(variance: float, difference: float) -> None:
+    with pytest.raises(ValueError, match="are no plan"):
+        cases_for_noninferiority(variance=variance, margin=0.03, difference=difference)
