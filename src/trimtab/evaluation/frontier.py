@@ -3,7 +3,8 @@
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation.comparing import PairedResult, compare_runs
+from trimtab.evaluation.comparing import compare_runs
+from trimtab.evaluation.paired_result import PairedResult
 from trimtab.evaluation.running import Run
 
 
@@ -21,7 +22,7 @@ class FrontierGap(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gap(self) -> float:
-        """Frontier's rate less the small model's, a fraction from -1 to 1; below 0 the small model is ahead."""
+        """Frontier's mean score less the small model's, a fraction from -1 to 1; below 0 the small model is ahead."""
         return -self.result.difference
 
     @property
@@ -37,7 +38,7 @@ class FrontierGap(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         line = (
             f"Gap to frontier on {self.stratum}: {self.gap:+.3f} [{self.lower:+.3f}, {self.upper:+.3f}]; "
-            f"{self.small} {self.result.candidate_rate:.3f} vs {self.frontier} {self.result.baseline_rate:.3f}, "
+            f"{self.small} {self.result.candidate_mean:.3f} vs {self.frontier} {self.result.baseline_mean:.3f}, "
             f"n = {self.result.n_pairs:,}, {self.confidence:.0%} confidence"
         )
         if self.result.n_candidate_failed or self.result.n_baseline_failed:

@@ -1,14 +1,17 @@
 """The gate: may the candidate serve in the baseline's place? Yes, no, or nobody can tell yet."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation.comparing import Comparison, PairedResult, RunLabel
+from trimtab.evaluation.comparing import Comparison, RunLabel
+from trimtab.evaluation.paired_result import PairedResult, TestName
+from trimtab.evaluation.sizing import pairs_to_settle
+from trimtab.evaluation.wording import figures_of, what_helps
 from trimtab.stats.multiplicity import adjust_holm
-from trimtab.stats.power import pairs_for_noninferiority
 
 
 class GateOutcome(StrEnum):
@@ -32,6 +35,14 @@ class StratumVerdict(msgspec.Struct, frozen=True, kw_only=True):
     upper: float
     n_needed: int | None = None
     """Cases that would probably settle it; ``None`` when it is settled, or when more of them would not help."""
+    cost_of_more_nano_usd: int | None = None
+    """What the cases that are missing cost, both models and grading, at the cost measured in these runs; ``None`` when
+    none is asked for, or when a price is unknown."""
+    test: TestName | None = None
+    p_pass: float | None = None
+    """Of "it loses the margin or more"; below alpha it is good enough. Adjusted (Holm) for what is claimed with it."""
+    p_fail: float | None = None
+    """Of "it loses the margin or less"; below alpha it loses too much. Adjusted (Holm) likewise."""
 
 
 class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +56,10 @@ class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     candidate: RunLabel
     margin: float
     alpha: float
+    is_planned: bool = False
+    """Whether margin and alpha were fixed in the suite, before its runs."""
+    n_claims: int = 1
+    """Candidates and suites gated together; the p-values carry it."""
     strata: tuple[StratumVerdict, ...]
     """The protected strata, by name."""
 
@@ -54,23 +69,32 @@ class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.outcome is not GateOutcome.PASS
 
 
+class Claim(NamedTuple):
+    """One stratum of one comparison with the p-values that are its share of everything claimed together."""
+
+    comparison: Comparison
+    result: PairedResult
+    p_pass: float
+    p_fail: float
+
+
 def gate(comparison: Comparison, *, protected: Collection[str] | None = None, power: float = 0.8) -> GateVerdict:
     """Decide by the comparison's own margin and alpha, on each protected stratum by itself.
 
-    With one score statistic for each stratum (Tango's, of "worse by exactly the margin"):
+    With one statistic for each stratum (of "worse by exactly the margin"; Tango's for rates, t for degrees):
 
     - ``PASS`` when on *every* protected stratum the loss is shown to be smaller than the margin, each at alpha. All
       must hold, so no correction is due: a bad candidate passes with chance alpha at most (intersection-union).
     - ``FAIL`` when on *some* protected stratum the loss is shown to be larger than the margin. One is enough, so the
       p-values are adjusted (Holm): a good candidate fails with chance alpha at most.
-    - ``INSUFFICIENT_EVIDENCE`` otherwise. It blocks as well, and says how many cases would probably settle it.
+    - ``INSUFFICIENT_EVIDENCE`` otherwise. It blocks as well, and says how many cases would probably settle it and what
+      they cost.
 
-    The overall rate has no say, so an average cannot hide a stratum. Each candidate is one claim: whoever gates many
-    and keeps those that pass should divide alpha among them.
+    The overall figure has no say, so an average cannot hide a stratum. Several candidates, or suites: ``gate_all``.
 
     Args:
         comparison: Of the two runs.
-        protected: Strata on which nothing may be lost; ``None`` for all of the suite.
+        protected: Strata on which nothing may be lost; ``None`` for those of the suite's plan, which may be all.
         power: Chance with which ``n_needed`` cases would prove it.
 
     Raises:
@@ -80,11 +104,83 @@ def gate(comparison: Comparison, *, protected: Collection[str] | None = None, po
         Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982), 295-300; Holm
         (1979) and Tango (1998) as in ``trimtab.stats``.
     """
-    results = _protected(comparison, protected)
-    p_inferior = adjust_holm([result.p_inferior for result in results])
-    verdicts = tuple(_verdict(r, p, comparison, power) for r, p in zip(results, p_inferior, strict=True))
+    return _gated([comparison], protected, power)[0]
+
+
+def gate_all(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple[GateVerdict, ...]:
+    """Gate several candidates, or one on several workloads, so that all that pass together hold.
+
+    As ``gate`` with each plan's protected strata, and p-values adjusted (Holm) over everything: a candidate's claim is
+    the largest p-value of its strata, and with chance alpha at most any bad candidate passes, or any good one fails.
+
+    Args:
+        comparisons: One for each candidate and suite, at least one, all with the same alpha.
+        power: As in ``gate``.
+
+    Returns:
+        Verdicts in the same order.
+
+    Raises:
+        ConfigurationError: as ``gate``; or there is no comparison, or they differ in alpha.
+    """
+    if len({comparison.alpha for comparison in comparisons}) != 1:
+        raise ConfigurationError(
+            f"{len(comparisons)} comparisons with alpha {sorted({c.alpha for c in comparisons})} are not one decision.",
+            hint="Give at least one, and the suites' plans the same alpha.",
+        )
+    return _gated(comparisons, None, power)
+
+
+def verdict_of(claim: Claim, *, power: float, n_claims: int) -> StratumVerdict:
+    """Decide one stratum by its adjusted p-values; missing cases are planned at alpha divided among the claims."""
+    comparison, result = claim.comparison, claim.result
+    margin, alpha = comparison.margin, comparison.alpha
+    n_needed = cost = None
+    if claim.p_fail < alpha:
+        outcome, reason = GateOutcome.FAIL, f"it loses more than {margin:.1%}"
+    elif claim.p_pass < alpha:
+        outcome, reason = GateOutcome.PASS, f"it loses less than {margin:.1%}"
+    else:
+        outcome = GateOutcome.INSUFFICIENT_EVIDENCE
+        n_needed = pairs_to_settle(result, margin=margin, alpha=alpha / n_claims, power=power)
+        each = comparison.costs.get(str(result.stratum))
+        cost = None if n_needed is None or each is None else each.of(n_needed - result.n_pairs)
+        reason = f"it may lose more than {margin:.1%}, {what_helps(result, n_needed, cost)}"
+    return StratumVerdict(
+        stratum=str(result.stratum),
+        outcome=outcome,
+        reason=f"{reason}: {figures_of(result)}",
+        n_pairs=result.n_pairs,
+        difference=result.difference,
+        lower=result.lower,
+        upper=result.upper,
+        n_needed=n_needed,
+        cost_of_more_nano_usd=cost,
+        test=result.test,
+        p_pass=claim.p_pass,
+        p_fail=claim.p_fail,
+    )
+
+
+def _gated(
+    comparisons: Sequence[Comparison], protected: Collection[str] | None, power: float
+) -> tuple[GateVerdict, ...]:
+    """Decide all; a candidate's strata share its place in Holm's order, that of the worst of them."""
+    chosen = [_protected(comparison, protected) for comparison in comparisons]
+    worst = [max(result.p_noninferior for result in results) for results in chosen]
+    factors = [adjusted / p if p else 1.0 for adjusted, p in zip(adjust_holm(worst), worst, strict=True)]
+    p_fail = iter(adjust_holm([result.p_inferior for results in chosen for result in results]))
+    verdicts = []
+    for comparison, results, factor in zip(comparisons, chosen, factors, strict=True):
+        claims = [Claim(comparison, r, min(r.p_noninferior * factor, 1.0), next(p_fail)) for r in results]
+        strata = tuple(verdict_of(claim, power=power, n_claims=len(comparisons)) for claim in claims)
+        verdicts.append(_verdict(comparison, strata, n_claims=len(comparisons)))
+    return tuple(verdicts)
+
+
+def _verdict(comparison: Comparison, strata: tuple[StratumVerdict, ...], *, n_claims: int) -> GateVerdict:
     return GateVerdict(
-        outcome=_together({verdict.outcome for verdict in verdicts}),
+        outcome=_together({verdict.outcome for verdict in strata}),
         suite_name=comparison.suite_name,
         suite_digest=comparison.suite_digest,
         scorer=comparison.scorer,
@@ -92,13 +188,16 @@ def gate(comparison: Comparison, *, protected: Collection[str] | None = None, po
         candidate=comparison.candidate,
         margin=comparison.margin,
         alpha=comparison.alpha,
-        strata=verdicts,
+        is_planned=comparison.is_planned,
+        n_claims=n_claims,
+        strata=strata,
     )
 
 
 def _protected(comparison: Comparison, protected: Collection[str] | None) -> list[PairedResult]:
     found = {str(result.stratum): result for result in comparison.strata}
-    names = sorted(found if protected is None else set(protected))
+    wanted = comparison.protected if protected is None else protected
+    names = sorted(found if wanted is None else set(wanted))
     missing = [name for name in names if name not in found]
     if missing or not names:
         problem = f"stratum {missing[0]!r} has no case" if missing else "no stratum is protected"
@@ -108,59 +207,7 @@ def _protected(comparison: Comparison, protected: Collection[str] | None) -> lis
     return [found[name] for name in names]
 
 
-def _verdict(result: PairedResult, p_inferior: float, comparison: Comparison, power: float) -> StratumVerdict:
-    margin, alpha = comparison.margin, comparison.alpha
-    n_needed = None
-    if p_inferior < alpha:
-        outcome, reason = GateOutcome.FAIL, f"it loses more than {margin:.1%}"
-    elif result.p_noninferior < alpha:
-        outcome, reason = GateOutcome.PASS, f"it loses less than {margin:.1%}"
-    else:
-        outcome, n_needed = GateOutcome.INSUFFICIENT_EVIDENCE, _n_needed(result, margin, alpha, power)
-        reason = f"it may lose more than {margin:.1%}, {_what_helps(n_needed, result.n_baseline_failed)}"
-    return StratumVerdict(
-        stratum=str(result.stratum),
-        outcome=outcome,
-        reason=f"{reason}: {_figures(result)}",
-        n_pairs=result.n_pairs,
-        difference=result.difference,
-        lower=result.lower,
-        upper=result.upper,
-        n_needed=n_needed,
-    )
-
-
 def _together(outcomes: set[GateOutcome]) -> GateOutcome:
     if GateOutcome.FAIL in outcomes:
         return GateOutcome.FAIL
     return GateOutcome.PASS if outcomes == {GateOutcome.PASS} else GateOutcome.INSUFFICIENT_EVIDENCE
-
-
-def _n_needed(result: PairedResult, margin: float, alpha: float, power: float) -> int | None:
-    """Plan for the loss that was seen, though for half the margin at most: what truly loses the margin is never proven.
-
-    Few cases show less discordance than there is, so at least the margin is planned for; without any disagreement
-    Tango's test itself needs ``z**2 * (1 - margin) / margin`` cases.
-    """
-    loss = min(max(-result.difference, 0.0), margin / 2)
-    discordance = max(result.counts.discordance, margin)
-    n = pairs_for_noninferiority(discordance=discordance, margin=margin, difference=-loss, alpha=alpha, power=power)
-    return n if n > result.n_pairs else None
-
-
-def _what_helps(n_needed: int | None, n_baseline_failed: int) -> str:
-    if n_needed is None and n_baseline_failed:
-        return f"because {n_baseline_failed:,} unanswered cases of the baseline prove nothing; run it again"
-    if n_needed is None:
-        return "and its loss is too near to that for more cases to help"
-    return f"which about {n_needed:,} cases would settle"
-
-
-def _figures(result: PairedResult) -> str:
-    figures = (
-        f"{result.candidate_rate:.3f} vs {result.baseline_rate:.3f}, "
-        f"difference {result.difference:+.3f} [{result.lower:+.3f}, {result.upper:+.3f}], n = {result.n_pairs:,}"
-    )
-    if result.n_baseline_failed or result.n_candidate_failed:
-        figures += f"; unanswered: {result.n_candidate_failed} vs {result.n_baseline_failed}"
-    return figures

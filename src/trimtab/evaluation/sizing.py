@@ -1,11 +1,13 @@
 """Sizes: how many cases each stratum of a suite has, and how many its plan would take."""
 
+import math
 from collections import Counter
 
 import msgspec
 
+from trimtab.evaluation.paired_result import PairedResult
 from trimtab.evaluation.suite import Suite
-from trimtab.stats.power import noninferiority_power, pairs_for_noninferiority
+from trimtab.stats.power import cases_for_noninferiority, noninferiority_power, pairs_for_noninferiority
 
 
 class StratumSize(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,3 +52,24 @@ def stratum_sizes(suite: Suite, *, discordance: float = 0.1, power: float = 0.8)
         )
         for stratum in suite.strata
     )
+
+
+def pairs_to_settle(result: PairedResult, *, margin: float, alpha: float, power: float) -> int | None:
+    """Return how many cases would probably prove a candidate non-inferior; ``None`` when more would not help.
+
+    Plans for the loss that was seen, though for half the margin at most: what truly loses the margin is never proven.
+    Few cases show less discordance than there is, so at least the margin is planned for; without any disagreement
+    Tango's test itself needs ``z**2 * (1 - margin) / margin`` cases, and scores of degrees as many as would show one
+    total loss in ``1 / margin`` cases.
+    """
+    loss = min(max(-result.difference, 0.0), margin / 2)
+    if result.test == "tango":
+        discordance = max(result.discordance, margin)
+        n = pairs_for_noninferiority(discordance=discordance, margin=margin, difference=-loss, alpha=alpha, power=power)
+    else:
+        error = result.standard_error
+        variance = max(result.discordance, margin) if error is None else error**2 * result.n_pairs
+        n = cases_for_noninferiority(variance=variance, margin=margin, difference=-loss, alpha=alpha, power=power)
+        n_clusters = math.ceil(math.log(alpha) / math.log1p(-margin))
+        n = max(n, math.ceil(n_clusters * result.n_pairs / result.n_clusters))
+    return n if n > result.n_pairs else None

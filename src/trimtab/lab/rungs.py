@@ -72,8 +72,14 @@ def climb(comparison: Comparison | None, quality_bars: Mapping[str, float]) -> l
 
 
 def climb_workload(result: PairedResult, shrink: StratumVerdict, quality_bar: float) -> Rungs:
-    """Return one workload's first rungs from its pairs and the gate's word on them."""
+    """Return one workload's first rungs from its pairs and the gate's word on them.
+
+    Raises:
+        ValueError: the answers were graded by degrees; these rungs count right ones.
+    """
     counts = result.counts
+    if counts is None:
+        raise ValueError(f"workload {result.stratum!r} was graded by degrees, and these rungs count right answers")
     n, n_large, n_small = counts.n_pairs, counts.both + counts.baseline_only, counts.both + counts.candidate_only
     large, small = _rate(n_large, n), _rate(n_small, n)
     is_moved = shrink.outcome is GateOutcome.PASS
