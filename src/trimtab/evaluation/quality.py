@@ -8,8 +8,7 @@ import msgspec
 
 from trimtab.evaluation.pairing import Side, sides_of
 from trimtab.evaluation.running import CaseResult, Run
-from trimtab.stats import MeanInterval, student_t_quantile
-from trimtab.stats.intervals import mean_interval_from_sums
+from trimtab.stats import MeanInterval, mean_interval_from_sums, student_t_quantile
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,13 +24,17 @@ OPEN_MODULES = {
     "trimtab.serving.gguf",  # model files, for the commands and the lab; a gateway that starts does not load them
     "trimtab.serving.http",
     "trimtab.serving.variants",
-    "trimtab.stats.agreement",
+    "trimtab.stats.agreement",  # `stats` is entered module by module, so that nobody loads numpy for a rate
+    "trimtab.stats.bootstrap",
     "trimtab.stats.judge_error",
-    "trimtab.stats.mcnemar",  # `stats` is entered module by module, so that nobody loads numpy for a rate
+    "trimtab.stats.mcnemar",
     "trimtab.stats.multiplicity",
     "trimtab.stats.paired",
+    "trimtab.stats.paired_scores",
     "trimtab.stats.power",
     "trimtab.stats.prediction_powered",
+    "trimtab.stats.ratios",
+    "trimtab.stats.stratified",
     "trimtab.wiring.checking",  # `check`, `doctor` and `init` look around; a gateway that starts does not load that
     "trimtab.wiring.detection",
 }
