@@ -8,7 +8,7 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation, invocation_of
-from trimtab.cli.eval_suite_import_options import FileFlags, SuiteFlags, SuiteSource
+from trimtab.cli.eval_suite_import_options import FileFlags, OutcomeFlags, SuiteFlags, SuiteSource
 from trimtab.cli.eval_suite_import_report import print_report, report_of
 from trimtab.cli.eval_suite_options import SkipInvalidOption
 from trimtab.cli.files import private_sink
@@ -17,7 +17,15 @@ from trimtab.cli.options import with_options
 from trimtab.core import SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import Run, Suite, encode_suite
-from trimtab.ingest.suites import MAPPED_KEYS, TABLE_FIELDS, ImportedSuite, read_inspect_suite, read_table_suite
+from trimtab.ingest.suites import (
+    MAPPED_KEYS,
+    OUTCOME_FIELDS,
+    TABLE_FIELDS,
+    ImportedSuite,
+    read_inspect_suite,
+    read_outcome_suite,
+    read_table_suite,
+)
 from trimtab.replay import KeptRun, keep_recorded
 from trimtab.store import EvaluationStore
 
@@ -34,6 +42,7 @@ def import_suite(
     to: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Suite to write.", show_default=False)],
     flags: SuiteFlags,
     reading: FileFlags,
+    outcomes: OutcomeFlags,
     skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -42,7 +51,7 @@ def import_suite(
     Answers and scores that come with it are kept as recorded runs, to be compared like any other. The same import
     twice keeps them once. Nothing is written when a row is no case, unless --skip-invalid leaves it out.
     """
-    imported = _read(source, files or [], flags, reading, to)
+    imported = _read(source, files or [], flags, reading, outcomes, to)
     suite = imported.reading.required(skip_invalid=skip_invalid)
     with private_sink(to) as sink:
         sink.write(encode_suite(suite))
@@ -54,13 +63,22 @@ def import_suite(
         print_report(report)
 
 
-def _read(source: SuiteSource, files: Sequence[Path], flags: SuiteFlags, reading: FileFlags, to: Path) -> ImportedSuite:
+def _read(
+    source: SuiteSource,
+    files: Sequence[Path],
+    flags: SuiteFlags,
+    reading: FileFlags,
+    outcomes: OutcomeFlags,
+    to: Path,
+) -> ImportedSuite:
     if not files:
         raise ConfigurationError(f"--from {source} reads files.", hint="Name at least one.")
     if to.resolve() in {file.resolve() for file in files}:
         raise ConfigurationError(f"--output {to} is one of the files to read.", hint="Name another file.")
     if source == "inspect":
         return read_inspect_suite(files, reading.options(flags, to, MAPPED_KEYS), score=reading.score)
+    if source == "outcomes":
+        return read_outcome_suite(files, reading.options(flags, to, OUTCOME_FIELDS), outcomes.choice())
     if len(files) > 1:
         raise ConfigurationError("--from csv reads one table.", hint="Put the tables together, or import each.")
     return read_table_suite(files[0], reading.options(flags, to, tuple(TABLE_FIELDS)))

@@ -1,5 +1,6 @@
 """The options of ``trimtab eval suite import``."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from trimtab.core import to_us
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import Option, Plan, ScorerSpec
 from trimtab.ingest import UNDATED_AT
-from trimtab.ingest.suites import MAPPED_KEYS, TABLE_FIELDS, SuiteOptions
+from trimtab.ingest.suites import MAPPED_KEYS, OUTCOME_FIELDS, TABLE_FIELDS, OutcomeChoice, SuiteOptions, read_groups
 
 SuiteSource = Literal["csv", "inspect", "outcomes", "journal"]
 
@@ -78,8 +79,8 @@ class FileFlags:
         typer.Option(
             "--map",
             metavar="FIELD=COLUMN",
-            help=f"Column of a table ({', '.join(TABLE_FIELDS)}), or key of Inspect's metadata "
-            f"({', '.join(MAPPED_KEYS)}).",
+            help=f"Column of a table ({', '.join(TABLE_FIELDS)}), column of outcomes ({', '.join(OUTCOME_FIELDS)}), or "
+            f"key of Inspect's metadata ({', '.join(MAPPED_KEYS)}).",
         ),
     ] = None
     stratum: Annotated[
@@ -123,6 +124,49 @@ class FileFlags:
             stratum=self.stratum,
             provider=self.provider,
             at_us=to_us(UNDATED_AT) if at_us is None else at_us,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFlags:
+    """What is taken of recorded outcomes; one option a field."""
+
+    dataset: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Recorded outcomes of this dataset only; may come again.")
+    ] = None
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Recorded outcomes of this model only; may come again.")
+    ] = None
+    stratum_pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Cuts the stratum out of the column that --map stratum names, else out of prompt_id: its first group.",
+        ),
+    ] = None
+    group: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML lines `group: [stratum, …]`; others are left out."),
+    ] = None
+
+    def choice(self) -> OutcomeChoice:
+        """Return what is taken.
+
+        Raises:
+            ConfigurationError: the pattern or the file of groups cannot be used.
+        """
+        try:
+            pattern = None if self.stratum_pattern is None else re.compile(self.stratum_pattern)
+        except re.error as exc:
+            raise ConfigurationError(
+                f"--stratum-pattern {self.stratum_pattern!r} is no regular expression: {exc}.",
+                hint="For example 'mmlu-(.+)-[0-9]+'.",
+            ) from exc
+        return OutcomeChoice(
+            datasets=None if self.dataset is None else frozenset(self.dataset),
+            models=None if self.model is None else tuple(dict.fromkeys(self.model)),
+            pattern=pattern,
+            groups=None if self.group is None else read_groups(self.group),
         )
 
 

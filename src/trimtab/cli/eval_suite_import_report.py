@@ -13,6 +13,9 @@ from trimtab.replay import KeptRun
 from trimtab.routing import Estimate
 from trimtab.stats import Moments, mean_interval, wilson_interval
 
+SHOWN_STRATA = 12
+"""With more strata than this their scores are in ``--json`` only."""
+
 
 class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
     """What one model once answered, kept as a run."""
@@ -82,6 +85,9 @@ def print_report(report: SuiteImported) -> None:
         output.print_line()
         columns = ["Run", "Model", "Scored by", ">Results", ">Unanswered", "Score [95 %]"]
         output.print_table(columns, map(_row, report.runs))
+        if 1 < len(report.strata) <= SHOWN_STRATA:
+            output.print_line()
+            output.print_table(["Stratum", *(run.model for run in report.runs)], _stratum_rows(report))
     for problem in report.problems[:SHOWN_PROBLEMS]:
         output.note(f"{problem.place}: {problem.rule}")
     if report.n_skipped:
@@ -135,6 +141,11 @@ def _scores(results: Sequence[CaseResult]) -> Iterator[float]:
             yield result.score
         elif result.answer is None:
             yield 0.0  # whoever asked got nothing
+
+
+def _stratum_rows(report: SuiteImported) -> Iterator[list[output.Cell]]:
+    for stratum in report.strata:
+        yield [stratum, *(quality(run.strata.get(stratum)) for run in report.runs)]
 
 
 def _row(run: ImportedRun) -> list[output.Cell]:

@@ -48,12 +48,12 @@ class SuiteDraft:
         self._seen: dict[str, int | None] = {}
         self._problems: list[SuiteProblem] = []
 
-    def add(self, case: Case, line: int | None) -> bool:
+    def add(self, case: Case, line: int | None, file: str | None = None) -> bool:
         """Take a case and return whether it is one; what is wrong with it is kept with its line."""
         problem = problem_of(case, self._seen)
         if problem is not None:
             first = self._seen.get(case.case_id)
-            self.refuse(problem if first is None else f"{problem}, first in line {first}", line)
+            self.refuse(problem if first is None else f"{problem}, first in line {first}", line, file)
             return False
         self._seen[case.case_id] = line
         self._cases.append(case)
