@@ -10,6 +10,7 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 
 from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
+from trimtab.cli.eval_judge_label import Labelled
 from trimtab.cli.eval_suite_check import CheckedSuite
 from trimtab.cli.eval_suite_import_report import SuiteImported
 from trimtab.cli.eval_suite_show import ShownSuite
@@ -56,6 +57,7 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("eval suite import", "one", SuiteImported),
     ("eval suite check", "a list of", CheckedSuite),
     ("eval suite show", "one", ShownSuite),
+    ("eval judge label", "one", Labelled),
     ("keys create", "one", MadeKey),
     ("keys list", "a list of", StoredKey),
     ("keys update`, `keys revoke", "one", StoredKey),

@@ -26,6 +26,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """Strata that may each veto; ``None`` for all."""
     traffic: Mapping[str, float] | None = None
     """Share of each stratum in the real traffic, adding up to 1; ``None`` where nobody measured it."""
+    judge_floor: float = 0.7
+    """What the lower bounds of a judge's TPR and TNR must reach before a gate believes it, above 0.5 and below 1."""
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -78,6 +80,8 @@ def _plan_problems(plan: Plan, strata: Collection[str]) -> Iterator[str]:
         yield f"margin {plan.margin:g} of the plan is not between 0 and 1"
     if not 0 < plan.alpha < 0.5:
         yield f"alpha {plan.alpha:g} of the plan is not between 0 and 0.5"
+    if not 0.5 < plan.judge_floor < 1:
+        yield f"judge_floor {plan.judge_floor:g} of the plan is not between 0.5, which a coin has, and 1"
     if plan.protected is not None and not plan.protected:
         yield "the plan protects no stratum, so nothing could be gated; leave `protected` out to protect all"
     for stratum in (*(plan.protected or ()), *(plan.traffic or ())):

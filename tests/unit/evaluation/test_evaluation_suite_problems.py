@@ -62,6 +62,7 @@ def test_the_rest_is_loaded_only_when_asked_and_what_was_left_out_is_counted(tmp
         ('{"margin": -0.02}', "margin -0.02 of the plan"),
         ('{"alpha": 0.5}', "alpha 0.5 of the plan"),
         ('{"alpha": 0}', "alpha 0 of the plan"),
+        ('{"judge_floor": 0.5}', "judge_floor 0.5 of the plan"),
         ('{"protected": ["hard"]}', "names stratum 'hard', which has no case"),
         ('{"protected": []}', "protects no stratum"),
         ('{"traffic": {"routine": 0.5, "hard": 0.5}}', "names stratum 'hard', which has no case"),
