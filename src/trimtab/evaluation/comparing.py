@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from trimtab.evaluation.judging.standing import judges_of
 from trimtab.evaluation.paired_result import PairedResult, paired_result, test_for
 from trimtab.evaluation.pairing import CasePair, by_group, pair_runs, stratum_of
+from trimtab.evaluation.run_plan import ScorerUse
 from trimtab.evaluation.running import Run
 from trimtab.evaluation.spending import CostPerCase, Ratios, cost_per_case, ratios
 from trimtab.evaluation.suite import Plan
@@ -47,6 +49,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The strata weighted to the traffic; for reading."""
     costs: Mapping[str, CostPerCase] = {}
     """Of one more case, by stratum."""
+    judges: tuple[ScorerUse, ...] = ()
+    """Models that graded answers; a gate believes only those that are admitted."""
     ratios: Ratios | None = None
     """How many times as much money, energy and time the candidate takes over all cases."""
 
@@ -112,6 +116,7 @@ def compare_runs(
         mix=mix,
         headline=None if mix is None else headline_of(strata, mix),
         costs={name: cost_per_case(group) for name, group in groups},
+        judges=judges_of((*baseline.scorers, *candidate.scorers)),
         ratios=ratios(pairs, confidence=1 - 2 * alpha),
     )
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.comparing import Comparison, RunLabel
+from trimtab.evaluation.judging.standing import Admissions, JudgeStanding, standings_of
 from trimtab.evaluation.paired_result import PairedResult, TestName
 from trimtab.evaluation.sizing import pairs_to_settle
 from trimtab.evaluation.wording import figures_of, what_helps
 from trimtab.stats.multiplicity import adjust_holm
+
+NOBODY_ADMITTED: Admissions = MappingProxyType({})
 
 
 class GateOutcome(StrEnum):
@@ -60,6 +64,8 @@ class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether margin and alpha were fixed in the suite, before its runs."""
     n_claims: int = 1
     """Candidates and suites gated together; the p-values carry it."""
+    judges: tuple[JudgeStanding, ...] = ()
+    """Models that graded, and whether each is admitted. One that is not leaves every stratum without a verdict."""
     strata: tuple[StratumVerdict, ...]
     """The protected strata, by name."""
 
@@ -78,7 +84,13 @@ class Claim(NamedTuple):
     p_fail: float
 
 
-def gate(comparison: Comparison, *, protected: Collection[str] | None = None, power: float = 0.8) -> GateVerdict:
+def gate(
+    comparison: Comparison,
+    *,
+    protected: Collection[str] | None = None,
+    power: float = 0.8,
+    admissions: Admissions = NOBODY_ADMITTED,
+) -> GateVerdict:
     """Decide by the comparison's own margin and alpha, on each protected stratum by itself.
 
     With one statistic for each stratum (of "worse by exactly the margin"; Tango's for rates, t for degrees):
@@ -96,6 +108,7 @@ def gate(comparison: Comparison, *, protected: Collection[str] | None = None, po
         comparison: Of the two runs.
         protected: Strata on which nothing may be lost; ``None`` for those of the suite's plan, which may be all.
         power: Chance with which ``n_needed`` cases would prove it.
+        admissions: Of the judges that graded. Where one of them is not admitted, nothing is shown either way.
 
     Raises:
         ConfigurationError: no stratum is protected, or one has no case in the suite.
@@ -104,10 +117,12 @@ def gate(comparison: Comparison, *, protected: Collection[str] | None = None, po
         Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982), 295-300; Holm
         (1979) and Tango (1998) as in ``trimtab.stats``.
     """
-    return _gated([comparison], protected, power)[0]
+    return _gated([comparison], protected, power, admissions)[0]
 
 
-def gate_all(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple[GateVerdict, ...]:
+def gate_all(
+    comparisons: Sequence[Comparison], *, power: float = 0.8, admissions: Admissions = NOBODY_ADMITTED
+) -> tuple[GateVerdict, ...]:
     """Gate several candidates, or one on several workloads, so that all that pass together hold.
 
     As ``gate`` with each plan's protected strata, and p-values adjusted (Holm) over everything: a candidate's claim is
@@ -116,6 +131,7 @@ def gate_all(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple[
     Args:
         comparisons: One for each candidate and suite, at least one, all with the same alpha.
         power: As in ``gate``.
+        admissions: As in ``gate``.
 
     Returns:
         Verdicts in the same order.
@@ -128,7 +144,7 @@ def gate_all(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple[
             f"{len(comparisons)} comparisons with alpha {sorted({c.alpha for c in comparisons})} are not one decision.",
             hint="Give at least one, and the suites' plans the same alpha.",
         )
-    return _gated(comparisons, None, power)
+    return _gated(comparisons, None, power, admissions)
 
 
 def verdict_of(claim: Claim, *, power: float, n_claims: int) -> StratumVerdict:
@@ -163,7 +179,7 @@ def verdict_of(claim: Claim, *, power: float, n_claims: int) -> StratumVerdict:
 
 
 def _gated(
-    comparisons: Sequence[Comparison], protected: Collection[str] | None, power: float
+    comparisons: Sequence[Comparison], protected: Collection[str] | None, power: float, admissions: Admissions
 ) -> tuple[GateVerdict, ...]:
     """Decide all; a candidate's strata share its place in Holm's order, that of the worst of them."""
     chosen = [_protected(comparison, protected) for comparison in comparisons]
@@ -174,11 +190,30 @@ def _gated(
     for comparison, results, factor in zip(comparisons, chosen, factors, strict=True):
         claims = [Claim(comparison, r, min(r.p_noninferior * factor, 1.0), next(p_fail)) for r in results]
         strata = tuple(verdict_of(claim, power=power, n_claims=len(comparisons)) for claim in claims)
-        verdicts.append(_verdict(comparison, strata, n_claims=len(comparisons)))
+        judges = standings_of(comparison.judges, admissions)
+        verdicts.append(_verdict(comparison, believed(strata, judges), judges, n_claims=len(comparisons)))
     return tuple(verdicts)
 
 
-def _verdict(comparison: Comparison, strata: tuple[StratumVerdict, ...], *, n_claims: int) -> GateVerdict:
+def believed(strata: tuple[StratumVerdict, ...], judges: tuple[JudgeStanding, ...]) -> tuple[StratumVerdict, ...]:
+    """Return the verdicts; where a judge is not admitted, none that says yes or no: its grades show neither."""
+    names = [str(one.judge.options.get("model")) for one in judges if not one.admission.is_admitted]
+    if not names:
+        return strata
+    why = f"the grades are those of {', '.join(names)}, not admitted as judge (`trimtab eval judge card`)"
+    return tuple(
+        msgspec.structs.replace(
+            verdict,
+            outcome=GateOutcome.INSUFFICIENT_EVIDENCE,
+            reason=f"{why}; believed, they would say: {verdict.reason}",
+        )
+        for verdict in strata
+    )
+
+
+def _verdict(
+    comparison: Comparison, strata: tuple[StratumVerdict, ...], judges: tuple[JudgeStanding, ...], *, n_claims: int
+) -> GateVerdict:
     return GateVerdict(
         outcome=_together({verdict.outcome for verdict in strata}),
         suite_name=comparison.suite_name,
@@ -190,6 +225,7 @@ def _verdict(comparison: Comparison, strata: tuple[StratumVerdict, ...], *, n_cl
         alpha=comparison.alpha,
         is_planned=comparison.is_planned,
         n_claims=n_claims,
+        judges=judges,
         strata=strata,
     )
 

@@ -6,7 +6,17 @@ import msgspec
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.comparing import Comparison, RunLabel
-from trimtab.evaluation.gating import Claim, GateOutcome, GateVerdict, StratumVerdict, gate_all, verdict_of
+from trimtab.evaluation.gating import (
+    NOBODY_ADMITTED,
+    Claim,
+    GateOutcome,
+    GateVerdict,
+    StratumVerdict,
+    believed,
+    gate_all,
+    verdict_of,
+)
+from trimtab.evaluation.judging.standing import Admissions
 from trimtab.stats.multiplicity import adjust_holm
 
 
@@ -28,7 +38,9 @@ class CandidateAdvice(msgspec.Struct, frozen=True, kw_only=True):
     """Strata that take more cases; they stay on the baseline until then."""
 
 
-def recommend(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple[CandidateAdvice, ...]:
+def recommend(
+    comparisons: Sequence[Comparison], *, power: float = 0.8, admissions: Admissions = NOBODY_ADMITTED
+) -> tuple[CandidateAdvice, ...]:
     """Say of each candidate where it is good enough.
 
     A candidate that fails on hard cases only is recommended for the others, and one whose average passes is not
@@ -37,6 +49,7 @@ def recommend(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple
     Args:
         comparisons: One for each candidate and suite, at least one, all with the same alpha.
         power: Chance with which ``n_needed`` cases would prove it.
+        admissions: Of the judges that graded, as for ``gate``.
 
     Returns:
         Advice in the same order.
@@ -51,7 +64,7 @@ def recommend(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple
                 f"The run of {key[1]!r} is compared twice.",
                 hint="Name each run once; repeats prove nothing.",
             )
-    gates = gate_all(comparisons, power=power)
+    gates = gate_all(comparisons, power=power, admissions=admissions)
     results = [result for comparison in comparisons for result in comparison.strata]
     p_pass = iter(adjust_holm([result.p_noninferior for result in results]))
     p_fail = iter(adjust_holm([result.p_inferior for result in results]))
@@ -59,7 +72,7 @@ def recommend(comparisons: Sequence[Comparison], *, power: float = 0.8) -> tuple
     for comparison, verdict in zip(comparisons, gates, strict=True):
         claims = [Claim(comparison, result, next(p_pass), next(p_fail)) for result in comparison.strata]
         strata = tuple(verdict_of(claim, power=power, n_claims=len(results)) for claim in claims)
-        found.append(_advice(comparison, verdict, strata))
+        found.append(_advice(comparison, verdict, believed(strata, verdict.judges)))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from trimtab.evaluation.judging.preferences import PositionBias, Preferences, pr
 from trimtab.evaluation.judging.rubric import JudgeOptions, Rubric, judge_options
 from trimtab.evaluation.judging.rubric_judge import RUBRIC_JUDGE, Judgement, RubricJudge
 from trimtab.evaluation.judging.scorers import JUDGES, FindJudge, judge_for
+from trimtab.evaluation.judging.standing import Admissions, JudgeStanding, judges_of, kept_admissions, standings_of
 
 __all__ = [
     "JUDGES",
@@ -21,6 +22,7 @@ __all__ = [
     "Admission",
     "AdmissionFloor",
     "AdmissionOutcome",
+    "Admissions",
     "Corrected",
     "FindJudge",
     "JudgeCard",
@@ -28,6 +30,7 @@ __all__ = [
     "JudgeModel",
     "JudgeOptions",
     "JudgeQuestion",
+    "JudgeStanding",
     "Judgement",
     "Label",
     "MeasurePlan",
@@ -45,6 +48,8 @@ __all__ = [
     "judge_digest_of",
     "judge_for",
     "judge_options",
+    "judges_of",
+    "kept_admissions",
     "latest",
     "load_cards",
     "load_labels",
@@ -54,4 +59,5 @@ __all__ = [
     "save_card",
     "save_label",
     "shuffle_key",
+    "standings_of",
 ]

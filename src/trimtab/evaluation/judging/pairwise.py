@@ -15,6 +15,8 @@ from trimtab.evaluation.scoring import Score
 
 PAIRWISE_JUDGE = "pairwise_judge"
 """The scorer's name."""
+VERSION = 1
+"""Of the prompt and of the way replies are read."""
 Pick = Literal["first", "second", "tie"]
 PairOutcome = Literal["win", "loss", "tie", "inconsistent", "unparsable", "unanswered"]
 """Of the candidate. ``inconsistent`` counts as a tie, apart from those that the judge called one."""
@@ -50,8 +52,7 @@ class PairwiseJudge:
     model: JudgeModel
     rubric: Rubric
     """Its criteria count; the scale has no say."""
-    version: int = 1
-    """Of the prompt and of the way replies are read."""
+    version: int = VERSION
     is_binary: bool = False
 
     @property

@@ -14,6 +14,8 @@ from trimtab.evaluation.scoring import Score
 
 RUBRIC_JUDGE = "judge"
 """The scorer's name."""
+VERSION = 1
+"""Of the prompt and of the way replies are read."""
 Outcome = Literal["pass", "fail", "unparsable", "unanswered"]
 NOTHING_SAID = "there is no answer to judge"
 
@@ -42,8 +44,7 @@ class RubricJudge:
 
     model: JudgeModel
     rubric: Rubric
-    version: int = 1
-    """Of the prompt and of the way replies are read."""
+    version: int = VERSION
     is_binary: bool = True
 
     @property

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import ScorerSpec
+from trimtab.evaluation.judging import pairwise, rubric_judge
 from trimtab.evaluation.judging.asking import JudgeModel
 from trimtab.evaluation.judging.pairwise import PAIRWISE_JUDGE, PairwiseJudge
 from trimtab.evaluation.judging.rubric import judge_options
@@ -17,6 +18,8 @@ JUDGES: Mapping[str, type[RubricJudge] | type[PairwiseJudge]] = MappingProxyType
     {RUBRIC_JUDGE: RubricJudge, PAIRWISE_JUDGE: PairwiseJudge}
 )
 """By name."""
+VERSIONS: Mapping[str, int] = MappingProxyType({RUBRIC_JUDGE: rubric_judge.VERSION, PAIRWISE_JUDGE: pairwise.VERSION})
+"""Of the judges as they are now, by name."""
 
 
 def judge_for(spec: ScorerSpec, find: FindJudge) -> Judge:
