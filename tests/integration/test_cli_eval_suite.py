@@ -109,3 +109,52 @@ def test_an_option_that_cannot_be_used_is_refused_before_anything_is_written(
 
     assert said in cli("eval", "suite", "import", *words, "-o", "s.jsonl", expect=2).err
     assert not Path("s.jsonl").exists()
+
+
+def test_recorded_outcomes_become_a_suite_with_a_run_a_model(cli: Cli) -> None:
+    rows = [
+        f'{{"prompt_id": "x-{topic}-{n}", "prompt": "{topic} {n}?", "model": "{model}", "score": {score}}}\n'
+        for n in range(4)
+        for topic in ("law", "art")
+        for model, score in (("strong", 1), ("weak", n % 2))
+    ]
+    Path("o.jsonl").write_text("".join(rows))
+    words = (
+        "eval",
+        "suite",
+        "import",
+        "o.jsonl",
+        "--from",
+        "outcomes",
+        "-o",
+        "s.jsonl",
+        "--stratum-pattern",
+        "x-(.+)-",
+    )
+
+    made = cli(*words, "--json").json()
+
+    assert made["strata"] == {"art": 4, "law": 4}
+    assert [(run["model"], run["strata"]["law"]["mean"]) for run in made["runs"]] == [
+        ("recorded:strong", 1.0),
+        ("recorded:weak", 0.5),
+    ]
+    assert "In the files: strong, weak" in cli(*words, "--model", "no", expect=2).err
+    assert "no regular expression" in cli(*words[:-1], "(", expect=2).err
+
+
+def test_the_journal_becomes_a_suite_with_its_own_mix(cli: Cli) -> None:
+    row = '{{"prompt_id": "{n}", "dataset": "{d}", "prompt": "{n}?", "model": "m", "answer": "yes", "score": 1}}\n'
+    Path("calls.jsonl").write_text("".join(row.format(n=n, d="faq" if n < 8 else "legal") for n in range(10)))
+    calls = ("calls", "import", "calls.jsonl", "--store", "full")
+    words = ("eval", "suite", "import", "--from", "journal", "-o", "s.jsonl")
+
+    assert "No call lies in the window" in cli(*words, expect=2).err
+    cli(*calls)
+    assert "--max-sensitivity is internal" in cli(*words, expect=2).err
+    made = cli(*words, "--max-sensitivity", "restricted", "--allocation", "equal", "--cases", "4", "--json").json()
+
+    plan = cli("eval", "suite", "show", "s.jsonl", "--json").json()["plan"]
+    assert made["strata"] == {"faq": 2, "legal": 2}
+    assert plan["traffic"] == {"faq": 0.8, "legal": 0.2}
+    assert "reads no file" in cli(*words, "calls.jsonl", expect=2).err

@@ -8,7 +8,8 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation, invocation_of
-from trimtab.cli.eval_suite_import_options import FileFlags, OutcomeFlags, SuiteFlags, SuiteSource
+from trimtab.cli.eval_suite_import_journal import from_journal
+from trimtab.cli.eval_suite_import_options import FileFlags, JournalFlags, OutcomeFlags, SuiteFlags, SuiteSource
 from trimtab.cli.eval_suite_import_report import print_report, report_of
 from trimtab.cli.eval_suite_options import SkipInvalidOption
 from trimtab.cli.files import private_sink
@@ -43,6 +44,7 @@ def import_suite(
     flags: SuiteFlags,
     reading: FileFlags,
     outcomes: OutcomeFlags,
+    journal: JournalFlags,
     skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -51,7 +53,10 @@ def import_suite(
     Answers and scores that come with it are kept as recorded runs, to be compared like any other. The same import
     twice keeps them once. Nothing is written when a row is no case, unless --skip-invalid leaves it out.
     """
-    imported = _read(source, files or [], flags, reading, outcomes, to)
+    if source == "journal":
+        imported = from_journal(invocation_of(context), files or [], flags, journal, to)
+    else:
+        imported = _read(source, files or [], flags, reading, outcomes, to)
     suite = imported.reading.required(skip_invalid=skip_invalid)
     with private_sink(to) as sink:
         sink.write(encode_suite(suite))

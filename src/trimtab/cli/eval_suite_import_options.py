@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from trimtab.cli.filters import instant_us
-from trimtab.core import to_us
+from trimtab.cli.filters import AppOption, SinceOption, SourceOption, UntilOption, instant_us
+from trimtab.core import Sensitivity, SensitivityLabel, to_us
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import Option, Plan, ScorerSpec
 from trimtab.ingest import UNDATED_AT
 from trimtab.ingest.suites import MAPPED_KEYS, OUTCOME_FIELDS, TABLE_FIELDS, OutcomeChoice, SuiteOptions, read_groups
+from trimtab.replay import Allocation, SampleChoice, StratumBy
+from trimtab.store import CallFilter
 
 SuiteSource = Literal["csv", "inspect", "outcomes", "journal"]
 
@@ -167,6 +169,61 @@ class OutcomeFlags:
             models=None if self.model is None else tuple(dict.fromkeys(self.model)),
             pattern=pattern,
             groups=None if self.group is None else read_groups(self.group),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFlags:
+    """Which calls of the journal become cases; one option a field."""
+
+    cases: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Cases to draw from the journal.")] = 300
+    by: Annotated[StratumBy, typer.Option(help="What the journal's strata are.")] = "workload"
+    allocation: Annotated[
+        Allocation, typer.Option(help="Cases by each stratum's share of the traffic, or the same number for all.")
+    ] = "proportional"
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed draws the same of the same calls.")] = 0
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Expect this model's answers; else those of whoever answered.")
+    ] = None
+    max_sensitivity: Annotated[
+        SensitivityLabel, typer.Option(help="More sensitive calls are left out, and counted.")
+    ] = "internal"
+    min_quality: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="An answer judged below this is not expected of anybody."),
+    ] = 0.5
+    workload: Annotated[
+        str | None, typer.Option("--workload", "-w", metavar="NAME", help="Calls of this workload only.")
+    ] = None
+    app: AppOption = None
+    calls_from: SourceOption = None
+    since: SinceOption = None
+    until: UntilOption = None
+
+    def choice(self) -> SampleChoice:
+        """Return which calls become cases."""
+        return SampleChoice(
+            n_cases=self.cases,
+            by=self.by,
+            allocation=self.allocation,
+            seed=self.seed,
+            baseline=self.baseline,
+            max_sensitivity=Sensitivity[self.max_sensitivity.upper()],
+            min_quality=self.min_quality,
+        )
+
+    def filter(self) -> CallFilter:
+        """Return the window.
+
+        Raises:
+            ConfigurationError: a time cannot be read.
+        """
+        return CallFilter(
+            workload=self.workload,
+            app=self.app,
+            source=self.calls_from,
+            since_us=instant_us(self.since, "--since"),
+            until_us=instant_us(self.until, "--until"),
         )
 
 

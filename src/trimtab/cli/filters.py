@@ -16,6 +16,13 @@ AppOption = Annotated[str | None, typer.Option("--app", metavar="NAME", help="Ca
 SourceOption = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="Calls from here only: gateway, or import:FORMAT.")
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="WHEN", help="Calls from then on: 2026-01-31, 2026-01-31T12:00, or 90m, 24h, 7d ago."
+    ),
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Calls before then; same forms.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, metavar="N", help="How many at most.")]
 OutputOption = Annotated[
@@ -39,13 +46,8 @@ class CallOptions:
     ] = None
     app: AppOption = None
     source: SourceOption = None
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="WHEN", help="Calls from then on: 2026-01-31, 2026-01-31T12:00, or 90m, 24h, 7d ago."
-        ),
-    ] = None
-    until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Calls before then; same forms.")] = None
+    since: SinceOption = None
+    until: UntilOption = None
 
     def filter(self) -> CallFilter:
         """Return what the options say.
