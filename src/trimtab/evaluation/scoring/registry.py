@@ -1,6 +1,6 @@
 """Scorers by name: a spec in, a scorer out. A scorer's packages are loaded when it is built."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -8,7 +8,9 @@ from typing import Generic, TypeVar
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import ScorerSpec
 from trimtab.evaluation.scoring.choosing import MultipleChoiceOptions, multiple_choice
+from trimtab.evaluation.scoring.composite import CompositeOptions, composite
 from trimtab.evaluation.scoring.containing import ContainsOptions, RegexOptions, contains, regex
+from trimtab.evaluation.scoring.embedding import BuildEmbed, EmbeddingSimilarityOptions, embedding_similarity
 from trimtab.evaluation.scoring.fields import FieldF1Options, field_f1
 from trimtab.evaluation.scoring.json_equal import JsonEqualOptions, json_equal
 from trimtab.evaluation.scoring.json_schema import JsonSchemaOptions, json_schema
@@ -25,41 +27,10 @@ from trimtab.evaluation.scoring.overlap import (
     rouge_l,
     token_f1,
 )
+from trimtab.evaluation.scoring.python_tests import PythonTests, PythonTestsOptions
 from trimtab.evaluation.scoring.scorer import Scorer
 
 _Options = TypeVar("_Options", bound=Options)
-
-
-@dataclass(frozen=True, slots=True)
-class ScorerKind(Generic[_Options]):
-    """One entry: which options there are, and how they become a scorer."""
-
-    options: type[_Options]
-    build: Callable[[_Options], Scorer]
-
-    def made_of(self, spec: ScorerSpec) -> Scorer:
-        """Return the scorer of a spec that names this kind."""
-        return self.build(read_options(spec, self.options))
-
-
-KINDS: Mapping[str, ScorerKind] = MappingProxyType(  # type: ignore[type-arg]  # each with options of its own
-    {
-        "exact_match": ScorerKind(NoOptions, lambda _: EXACT_MATCH),
-        "normalised_match": ScorerKind(NoOptions, lambda _: NORMALISED_MATCH),
-        "contains": ScorerKind(ContainsOptions, contains),
-        "regex": ScorerKind(RegexOptions, regex),
-        "multiple_choice": ScorerKind(MultipleChoiceOptions, multiple_choice),
-        "numeric": ScorerKind(NumericOptions, numeric),
-        "token_f1": ScorerKind(TokenF1Options, token_f1),
-        "chrf": ScorerKind(ChrfOptions, chrf),
-        "rouge_l": ScorerKind(RougeLOptions, rouge_l),
-        "edit_similarity": ScorerKind(EditSimilarityOptions, edit_similarity),
-        "json_equal": ScorerKind(JsonEqualOptions, json_equal),
-        "json_schema": ScorerKind(JsonSchemaOptions, json_schema),
-        "field_f1": ScorerKind(FieldF1Options, field_f1),
-    }
-)
-"""By name, in the order of the reference page."""
 
 
 JUDGES = ("judge", "pairwise_judge")
@@ -68,12 +39,75 @@ BuildJudge = Callable[[ScorerSpec], Scorer]
 """Makes a judge of its spec: ``judging.judge_for`` with whoever knows the models."""
 
 
-def scorer_for(spec: ScorerSpec, *, judges: BuildJudge | None = None) -> Scorer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What some scorers need besides their options."""
+
+    judges: BuildJudge | None
+    embedders: BuildEmbed | None
+    texts: Sequence[str]
+
+    def make(self, spec: ScorerSpec) -> Scorer:
+        """Return another scorer."""
+        return scorer_for(spec, judges=self.judges, embedders=self.embedders, texts=self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerKind(Generic[_Options]):
+    """One entry: which options there are, and how they become a scorer."""
+
+    options: type[_Options]
+    build: Callable[[_Options, Around], Scorer]
+
+    def made_of(self, spec: ScorerSpec, around: Around) -> Scorer:
+        """Return the scorer of a spec that names this kind."""
+        return self.build(read_options(spec, self.options), around)
+
+
+def _plain(options: type[_Options], build: Callable[[_Options], Scorer]) -> ScorerKind[_Options]:
+    return ScorerKind(options, lambda given, _: build(given))
+
+
+KINDS: Mapping[str, ScorerKind] = MappingProxyType(  # type: ignore[type-arg]  # each with options of its own
+    {
+        "exact_match": _plain(NoOptions, lambda _: EXACT_MATCH),
+        "normalised_match": _plain(NoOptions, lambda _: NORMALISED_MATCH),
+        "contains": _plain(ContainsOptions, contains),
+        "regex": _plain(RegexOptions, regex),
+        "multiple_choice": _plain(MultipleChoiceOptions, multiple_choice),
+        "numeric": _plain(NumericOptions, numeric),
+        "token_f1": _plain(TokenF1Options, token_f1),
+        "chrf": _plain(ChrfOptions, chrf),
+        "rouge_l": _plain(RougeLOptions, rouge_l),
+        "edit_similarity": _plain(EditSimilarityOptions, edit_similarity),
+        "embedding_similarity": ScorerKind(
+            EmbeddingSimilarityOptions,
+            lambda options, around: embedding_similarity(options, around.embedders, around.texts),
+        ),
+        "json_equal": _plain(JsonEqualOptions, json_equal),
+        "json_schema": _plain(JsonSchemaOptions, json_schema),
+        "field_f1": _plain(FieldF1Options, field_f1),
+        "python_tests": _plain(PythonTestsOptions, PythonTests),
+        "composite": ScorerKind(CompositeOptions, lambda options, around: composite(options, around.make)),
+    }
+)
+"""By name, in the order of the reference page."""
+
+
+def scorer_for(
+    spec: ScorerSpec,
+    *,
+    judges: BuildJudge | None = None,
+    embedders: BuildEmbed | None = None,
+    texts: Sequence[str] = (),
+) -> Scorer:
     """Return the scorer that a suite or a run names.
 
     Args:
         spec: Name and options; ``scorer_for(scorer.spec)`` gives a scorer's equal.
         judges: Makes those that ask a model; ``None`` where no model can be asked.
+        embedders: Makes the embedders of models; ``None`` likewise.
+        texts: What the suite's cases expect, by which TF-IDF weighs words; all weigh the same without.
 
     Raises:
         ConfigurationError: no scorer has that name or such options, or a package or model that it needs is not there.
@@ -90,4 +124,4 @@ def scorer_for(spec: ScorerSpec, *, judges: BuildJudge | None = None) -> Scorer:
         raise ConfigurationError(
             f"No scorer is called {spec.name!r}.", hint=nearest(spec.name, (*KINDS, *JUDGES), what="There are")
         )
-    return kind.made_of(spec)
+    return kind.made_of(spec, Around(judges=judges, embedders=embedders, texts=texts))
