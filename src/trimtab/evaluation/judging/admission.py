@@ -27,6 +27,8 @@ class AdmissionFloor(msgspec.Struct, frozen=True, kw_only=True):
     """Labels at least, good and bad together; the correction by PPI is normal from about there."""
     n_fooled: int = 0
     """Bad answers at most that pass once they demand it."""
+    unanswered: float = 0.1
+    """Share at most of the labelled answers on which it gave no answer: those may be the long or the hard ones."""
 
     def __post_init__(self) -> None:
         if not 0.5 < self.rate < 1:
@@ -90,7 +92,7 @@ def admit(card: JudgeCard | None, floor: AdmissionFloor | None = None) -> Admiss
         )
     good = _of_rate("good answers passed (TPR)", card.true_positive, floor.rate)
     bad = _of_rate("bad answers failed (TNR)", card.true_negative, floor.rate)
-    findings = [good, bad, *_of_labels(card, floor), *_of_attacks(card, floor)]
+    findings = [good, bad, *_of_silence(card, floor), *_of_labels(card, floor), *_of_attacks(card, floor)]
     outcomes = {one.outcome for one in findings}
     together = next(one for one in _WORST_FIRST if one in outcomes)
     return Admission(
@@ -125,6 +127,16 @@ def _of_rate(what: str, rate: Rate, floor: float) -> _Finding:
         f"{figures}; the lower bound is below the floor of {floor:g}, which about {n:,} more labels would settle",
         n,
     )
+
+
+def _of_silence(card: JudgeCard, floor: AdmissionFloor) -> list[_Finding]:
+    share = card.unanswered.value or 0.0
+    if share <= floor.unanswered:
+        return []
+    why = next((problem for problem in card.problems if "no answer" in problem), "the judge gave no answer")
+    seen = f"on {card.n_unanswered:,} of {len(card.verdicts):,} labelled answers"
+    reason = f"{why}, {seen}; at most {floor.unanswered:.0%} may"
+    return [_Finding(AdmissionOutcome.INSUFFICIENT_LABELS, reason)]
 
 
 def _of_labels(card: JudgeCard, floor: AdmissionFloor) -> list[_Finding]:

@@ -6,7 +6,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from trimtab.core.errors import EngineError, RateLimited, TrimtabError, UpstreamError
+from trimtab.core.errors import ConfigurationError, NotFound, StoreError, TrimtabError
 from trimtab.evaluation.case import Message
 from trimtab.evaluation.judging.reply import Form, Reply
 from trimtab.evaluation.running import Answer
@@ -58,20 +58,27 @@ class Heard(NamedTuple, Generic[T]):
 async def hear(model: JudgeModel, system: str, text: str, form: Form[T]) -> Heard[T]:
     """Ask until the reply has the form, at most ``N_TRIES`` times.
 
-    A judge that cannot be reached is not asked again: its client has tried that.
+    A judge that cannot be reached, or may not be asked this, is not asked again: its client has tried that.
 
     Args:
         model: Who judges.
         system: What it is told to be; the form of the reply is added.
         text: The question.
         form: What the reply must look like.
+
+    Raises:
+        ConfigurationError: the judge cannot be asked as it is configured.
+        NotFound: nobody serves its model any more.
+        StoreError: the database failed.
     """
     spent: list[int | None] = []
     problem = ""
     for n_asked in range(1, N_TRIES + 1):
         try:
             answer = await model.ask(_question(model, system, f"{text}{form.reminder}" if problem else text, form))
-        except (UpstreamError, EngineError, RateLimited, OSError) as exc:
+        except (ConfigurationError, NotFound, StoreError):
+            raise  # it would come again for every answer
+        except (TrimtabError, OSError) as exc:
             name = exc.code if isinstance(exc, TrimtabError) else type(exc).__name__
             return Heard("unanswered", f"the judge gave no answer: {name}", n_asked, _total(spent, known=False))
         spent.append(answer.cost_nano_usd)

@@ -1,6 +1,7 @@
 """Judge cards: how often a judge is right where people know the truth, dated, with the verdicts it rests on."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class LabelledVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """What the person said."""
     outcome: Outcome
     """What the judge said."""
+    problem: str | None = None
+    """Why there is no verdict; ``None`` where there is one."""
     rating: int | None = None
     cost_nano_usd: int | None = None
     n_asked: int = 1
@@ -106,6 +109,16 @@ class JudgeCard(msgspec.Struct, frozen=True, kw_only=True):
     def n_labels(self) -> int:
         """Labelled answers of which the judge said something."""
         return self.true_positive.trials + self.true_negative.trials
+
+    @property
+    def unanswered(self) -> Rate:
+        """Share of the labelled answers on which it gave no answer."""
+        return rate_of(self.n_unanswered, len(self.verdicts))
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Why verdicts are missing, the most frequent reason first."""
+        return dict(Counter(one.problem for one in self.verdicts if one.problem is not None).most_common())
 
     @property
     def unparsable(self) -> Rate:

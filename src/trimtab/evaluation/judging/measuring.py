@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from trimtab.core import Clock
-from trimtab.core.errors import ConfigurationError
+from trimtab.core.errors import ConfigurationError, TrimtabError
 from trimtab.evaluation.case import Case
 from trimtab.evaluation.judging.card import JudgeCard, LabelledVerdict, agreement_of, rate_of, rates_of
 from trimtab.evaluation.judging.labels import Label, shuffle_key
@@ -100,8 +100,9 @@ async def measure_judge(
         on_asked: Told after each verdict.
 
     Raises:
-        ConfigurationError: no label is of a case of the suite.
-        ExceptionGroup: asking raised an error that is no answer of the judge.
+        ConfigurationError: no label is of a case of the suite, or the judge cannot be asked as it is configured.
+        NotFound: nobody serves its model any more.
+        StoreError: the database failed.
     """
     plan = plan or MeasurePlan()
     anchors = anchors_of(suite, labels)
@@ -186,10 +187,17 @@ def _verdict(anchor: Anchor, found: Judgement) -> LabelledVerdict:
         item=anchor.label.item,
         is_good=anchor.label.is_good,
         outcome=found.outcome,
+        problem=found.reason if found.has_passed is None else None,
         rating=found.rating,
         cost_nano_usd=found.cost_nano_usd,
         n_asked=found.n_asked,
     )
+
+
+def _first(group: BaseExceptionGroup[TrimtabError]) -> TrimtabError:
+    """Return one of several that say the same."""
+    one = group.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one
 
 
 async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]], n_concurrent: int) -> list[R]:
@@ -201,7 +209,10 @@ async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]], n_concurr
         for number, item in waiting:
             found[number] = await work(item)
 
-    async with asyncio.TaskGroup() as workers:
-        for _ in range(min(n_concurrent, len(items))):
-            workers.create_task(work_on())
+    try:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(n_concurrent, len(items))):
+                workers.create_task(work_on())
+    except* TrimtabError as group:
+        raise _first(group) from group
     return [found[number] for number in range(len(items))]

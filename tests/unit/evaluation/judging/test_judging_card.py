@@ -8,7 +8,7 @@ import pytest
 from tests.support.clock import StillClock
 from tests.support.judges import COST, RUBRIC, Script, as_json, enclosed
 
-from trimtab.core.errors import ConfigurationError, UpstreamTimeout
+from trimtab.core.errors import ConfigurationError, PolicyRefused, UpstreamTimeout
 from trimtab.evaluation import Case, Suite, user_prompt
 from trimtab.evaluation.judging import (
     AdmissionFloor,
@@ -207,6 +207,24 @@ async def test_the_labels_that_were_named_do_admit_a_judge_that_goes_on_like_tha
     assert found.n_bad_needed == 61
 
     assert admit(await card_with((40, 40), (65, 81))).is_admitted
+
+
+async def test_a_judge_that_is_silent_on_many_answers_is_not_admitted_on_the_others() -> None:
+    def refuses_long_ones(answer: str) -> int | Exception:
+        return PolicyRefused("too long") if answer.endswith("7") else knows(answer)
+
+    card, _ = await measured(refuses_long_ones, labels_of(18, 18))
+    found = admit(card)
+
+    assert (card.n_unanswered, card.true_positive.trials) == (4, 16)
+    assert found.outcome is INSUFFICIENT
+    why = "the judge gave no answer: policy_refused, on 4 of 36 labelled answers; at most 10% may"
+    assert why in found.reasons
+
+
+async def test_an_error_that_would_come_for_every_answer_ends_the_measuring() -> None:
+    with pytest.raises(ConfigurationError, match="no such key"):
+        await measured(lambda a: ConfigurationError("no such key"), labels_of(5, 5))
 
 
 def test_a_judge_that_nobody_measured_is_not_admitted() -> None:
