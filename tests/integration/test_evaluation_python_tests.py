@@ -117,7 +117,7 @@ def test_several_answers_run_at_a_time_and_none_stops_the_loop() -> None:
 
     assert [found.value for found in scores] == [1.0] * 4
     assert n_turns > 10
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_limit_out_of_range_is_refused() -> None:

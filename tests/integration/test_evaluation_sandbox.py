@@ -78,7 +78,7 @@ def test_no_other_process_is_started(walls: str, code: str) -> None:
     started = time.monotonic()
 
     assert attack(code, limits=Limits(wall_s=1, cpu_s=1)).n_passed == 0
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
 
 
 def test_an_endless_loop_ends_by_the_clock(walls: str) -> None:
@@ -88,7 +88,9 @@ def test_an_endless_loop_ends_by_the_clock(walls: str) -> None:
 
 
 def test_an_endless_loop_ends_by_processor_time(walls: str) -> None:
-    assert attack("while True:\n    pass", limits=Limits(cpu_s=1)).why == f"ended by signal {int(signal.SIGXCPU)}"
+    found = attack("while True:\n    pass", limits=Limits(cpu_s=1, wall_s=60))
+
+    assert found.why == f"ended by signal {int(signal.SIGXCPU)}"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit address space")
@@ -103,9 +105,24 @@ def test_files_that_grow_are_stopped(walls: str) -> None:
     )
     tiny = "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').close()"
 
+    unnamed = "import os\nkept = []\nwhile True:\n    kept.append(open('a', 'wb'))\n    os.remove('a')\n"
+    unnamed += (
+        "    kept[-1].write(bytes(1 << 20))\n    kept[-1].flush()\n    len(kept) > 20 and __import__('time').sleep(9)"
+    )
+
     assert "File too large" in (attack(one).why or "")
     assert attack(many).why == "filled more than 4 MB or 64 files"
     assert attack(tiny).why == "filled more than 4 MB or 64 files"
+    if IS_WALLED:
+        assert attack(unnamed).why == "filled more than 4 MB or 64 files"
+
+
+def test_memory_is_not_found_elsewhere(walls: str) -> None:
+    if walls == "python":
+        pytest.skip("Python does not announce this one")
+    code = "import os\nfor _ in range(40):\n    os.write(os.memfd_create('x'), bytes(1 << 20))\n"
+
+    assert attack(code + RIGHT).why == "the answer: PermissionError: [Errno 1] Operation not permitted"
 
 
 def test_no_connection_gets_out(walls: str) -> None:
@@ -117,6 +134,18 @@ def test_no_connection_gets_out(walls: str) -> None:
             server.accept()
 
     assert found.n_passed == 0
+
+
+def test_local_sockets_reach_nobody(walls: str, tmp_path: Path) -> None:
+    place = str(tmp_path / "s")  # such as a container engine's, which would do anything for whoever may write to it
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(place)
+        server.settimeout(0.2)
+        for send in (f"socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect({place!r})",
+                     f"socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', {place!r})"):  # fmt: skip
+            assert attack(f"import socket\n{send}\n{RIGHT}").n_passed == 0, send
+        with pytest.raises(TimeoutError):
+            server.recv(1)
 
 
 def test_nothing_is_written_read_or_removed_outside_the_folder(walls: str, tmp_path: Path) -> None:
@@ -158,7 +187,7 @@ def test_the_environment_and_its_secrets_are_out_of_reach(walls: str, monkeypatc
     assert attack(code, "assert answer() is False").n_passed == 1
 
 
-FAKE = '{"report": "{\\"n_passed\\": 1, \\"n_checks\\": 1}", "signature": "00"}'
+FAKE = "0" * 64 + " 1 1 "
 
 
 @pytest.mark.parametrize(
@@ -181,6 +210,23 @@ FAKE = '{"report": "{\\"n_passed\\": 1, \\"n_checks\\": 1}", "signature": "00"}'
 )
 def test_ending_early_or_writing_a_result_is_no_pass(walls: str, code: str) -> None:
     assert attack(code).n_passed == 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import json\njson.dumps = lambda *_, **__: '1 1 '",
+        "import builtins\nbuiltins.len = builtins.list = lambda *_: 1",
+        "import builtins\nbuiltins.exec = builtins.compile = lambda *_: 1",
+        "import inspect, types\ninspect.isfunction = lambda _: False\ntypes.FunctionType = int",
+        "import os\nos.write = os._exit = lambda *_: 1",
+    ],
+    ids=["json", "builtins", "exec", "inspect", "os"],
+)
+def test_replaced_functions_make_no_pass_of_a_failure(code: str) -> None:
+    wrong = f"{code}\ndef answer():\n    return 41\n"
+
+    assert check_code(wrong, f"def test_a():\n    {TESTS}", LIMITS).n_passed == 0
 
 
 def test_the_order_with_its_nonce_cannot_be_read_again(walls: str) -> None:

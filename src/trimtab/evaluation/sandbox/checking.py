@@ -5,8 +5,6 @@ Read by ``jail.py``, which has no packages; so nothing but the standard library 
 
 import asyncio
 import hashlib
-import inspect
-import json
 import os
 import sys
 import types
@@ -44,17 +42,20 @@ _CHANGES = (
     "os.chown",
 )
 _READS = ("os.listdir", "os.scandir", "os.chdir", "os.walk")
+# Taken before a stranger can replace them.
+_FUNCTION, _COROUTINE, _GENERATOR, _run = types.FunctionType, types.CoroutineType, types.GeneratorType, asyncio.run
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def main(order: dict[str, Any], signer: "hashlib.blake2b") -> NoReturn:  # Any: JSON of the parent's own making
     """Run the answer and its tests, write the signed report, end."""
-    report_fd, leave = int(order.pop("report_fd")), os._exit
+    report_fd, write, leave = int(order.pop("report_fd")), os.write, os._exit  # before strangers can replace them
     _close_all_but(report_fd)
     sys.addaudithook(_refusing(os.path.realpath(order["folder"]), tuple(order["readable"])))
-    report = json.dumps(_checked(str(order.pop("code")), str(order.pop("tests")))).encode()
+    n_passed, n_checks, why = _checked(str(order.pop("code")), str(order.pop("tests")))
+    report = f"{n_passed} {n_checks} {' '.join(why.split())}".encode("utf-8", "replace")
     signer.update(report)
-    os.write(report_fd, json.dumps({"report": report.decode(), "signature": signer.hexdigest()}).encode() + b"\n")
+    write(report_fd, signer.hexdigest().encode() + b" " + report + b"\n")
     leave(0)
 
 
@@ -96,28 +97,28 @@ def _check_path(path: object, is_change: bool, folder: str, readable: tuple[str,
         raise PermissionError("the sandbox refuses files outside its folder")
 
 
-def _checked(code: str, tests: str) -> dict[str, object]:
+def _checked(code: str, tests: str) -> tuple[int, int, str]:
     """Return how many checks passed, of how many, and the first thing that went wrong."""
     answer = types.ModuleType("answer")
     sys.modules["answer"] = answer
-    why = _problem("the answer", lambda: exec(compile(code, "answer.py", "exec"), answer.__dict__))
+    why = _problem("the answer", lambda: exec(compile(code, "answer.py", "exec"), vars(answer)))
     own = {**vars(answer), "__name__": "tests", "__builtins__": __builtins__}
     before = dict(own)
     why = why or _problem("the tests", lambda: exec(compile(tests, "tests.py", "exec"), own))
     if why:
-        return {"n_passed": 0, "n_checks": 1, "why": why}
+        return 0, 1, why
     checks = list(_checks({name: value for name, value in own.items() if before.get(name) is not value}))
     problems = [found for name, check in checks if (found := _problem(name, check))]
     n_checks = max(1, len(checks))
-    return {"n_passed": n_checks - len(problems), "n_checks": n_checks, "why": problems[0] if problems else None}
+    return n_checks - len(problems), n_checks, problems[0] if problems else ""
 
 
 def _checks(defined: Mapping[str, object]) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield the functions named ``test...`` and the methods of unittest's cases, in the order of their definition."""
     for name, value in defined.items():
-        if name.startswith("test") and inspect.isfunction(value):
+        if name.startswith("test") and isinstance(value, _FUNCTION):
             yield name, value
-        elif inspect.isclass(value) and "unittest" in sys.modules:
+        elif isinstance(value, type) and "unittest" in sys.modules:
             import unittest
 
             if issubclass(value, unittest.TestCase):
@@ -129,9 +130,9 @@ def _problem(name: str, check: Callable[[], object]) -> str | None:
     """Return what went wrong, or ``None``."""
     try:
         found = check()
-        if inspect.iscoroutine(found):
-            asyncio.run(found)
-        elif inspect.isgenerator(found):
+        if isinstance(found, _COROUTINE):
+            _run(found)
+        elif isinstance(found, _GENERATOR):
             return f"{name} yields instead of checking"
     except BaseException as exc:  # a stranger's code may raise anything, SystemExit included
         return f"{name}: {type(exc).__name__}: {str(exc)[:200]}".rstrip(": ")

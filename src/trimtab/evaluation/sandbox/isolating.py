@@ -7,6 +7,7 @@ import secrets
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -34,12 +35,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing that went wrong."""
     walls: tuple[str, ...] = ()
     """What stood around the program, such as ``files by Landlock``."""
-
-
-class _Line(msgspec.Struct):
-    walls: tuple[str, ...] = ()
-    report: str = ""
-    signature: str = ""
 
 
 def check_code(code: str, tests: str, limits: Limits) -> Report:
@@ -73,7 +68,7 @@ def check_code(code: str, tests: str, limits: Limits) -> Report:
         finally:
             os.close(writing)
         try:
-            said, ended_by = _heard(report.fileno(), folder, limits)
+            said, ended_by = _heard(report.fileno(), process.pid, folder, limits)
         finally:
             _end(process)
     return _report(said, nonce, ended_by, process.returncode)
@@ -105,7 +100,7 @@ def _started(order: bytes, folder: Path, writing: int) -> subprocess.Popen[bytes
         )
 
 
-def _heard(report: int, folder: Path, limits: Limits) -> tuple[bytes, str | None]:
+def _heard(report: int, pid: int, folder: Path, limits: Limits) -> tuple[bytes, str | None]:
     """Read the report until the program ends or passes a limit; return it, and which limit that was."""
     ends_at = time.monotonic() + limits.wall_s
     said = b""
@@ -119,23 +114,38 @@ def _heard(report: int, folder: Path, limits: Limits) -> tuple[bytes, str | None
                 return said, None
         if len(said) > _REPORT_BYTES:
             return b"", "wrote into the report"
-        if not _fits(folder, limits):
+        if not _fits(pid, folder, limits):
             return said, f"filled more than {limits.file_mb} MB or {limits.n_files} files"
 
 
-def _fits(folder: Path, limits: Limits) -> bool:
-    n_files, n_bytes, waiting = 0, 0, [str(folder)]
+def _fits(pid: int, folder: Path, limits: Limits) -> bool:
+    n_files, n_bytes = 0, 0
+    for status in (*_files_in(folder), *_removed_files_of(pid)):
+        n_files, n_bytes = n_files + 1, n_bytes + status.st_size
+        if n_files > limits.n_files or n_bytes > limits.file_mb << 20:
+            return False
+    return True
+
+
+def _files_in(folder: Path) -> Iterator[os.stat_result]:
+    waiting = [str(folder)]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
-                n_files += 1
-                with suppress(OSError):  # gone in the meantime
-                    n_bytes += entry.stat(follow_symlinks=False).st_size
-                if n_files > limits.n_files or n_bytes > limits.file_mb << 20:
-                    return False
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-    return True
+                with suppress(OSError):  # gone in the meantime
+                    yield entry.stat(follow_symlinks=False)
+
+
+def _removed_files_of(pid: int) -> Iterator[os.stat_result]:
+    """Yield what is open and has no name any more, which still takes its place on the disk; Linux only."""
+    with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            with suppress(OSError):
+                status = entry.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    yield status
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -148,23 +158,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _report(said: bytes, nonce: bytes, ended_by: str | None, status: int) -> Report:
     """Return the signed report. Without one the program did not come to its end, whatever else it wrote."""
-    lines = [line for text in said.splitlines() if (line := _line(text)) is not None]
-    walls = lines[0].walls if lines else ()
-    signed = next((line for line in lines if _is_signed(line, nonce)), None)
-    if signed is None:
-        why = ended_by or ("ended by signal " + str(-status) if status < 0 else "ended before its tests did")
-        return Report(n_passed=0, n_checks=1, why=why, walls=walls)
-    found = msgspec.json.decode(signed.report.encode(), type=Report)
-    return msgspec.structs.replace(found, walls=walls)
-
-
-def _line(text: bytes) -> _Line | None:
-    try:
-        return msgspec.json.decode(text, type=_Line)
-    except msgspec.DecodeError:
-        return None
-
-
-def _is_signed(line: _Line, nonce: bytes) -> bool:
-    expected = hashlib.blake2b(line.report.encode(), key=nonce, digest_size=32).hexdigest()
-    return hmac.compare_digest(expected.encode(), line.signature.encode())
+    first, *rest = said.splitlines() or [b""]
+    walls = tuple(filter(None, first.decode("utf-8", "replace").split("; ")))
+    for line in rest:
+        signature, _, report = line.partition(b" ")
+        expected = hashlib.blake2b(report, key=nonce, digest_size=32).hexdigest().encode()
+        if hmac.compare_digest(expected, signature):
+            n_passed, n_checks, why = report.decode("utf-8", "replace").split(" ", 2)
+            return Report(n_passed=int(n_passed), n_checks=int(n_checks), why=why or None, walls=walls)
+    why = ended_by or (f"ended by signal {-status}" if status < 0 else "ended before its tests did")
+    return Report(n_passed=0, n_checks=1, why=why, walls=walls)
