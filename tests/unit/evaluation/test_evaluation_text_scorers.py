@@ -190,4 +190,4 @@ def test_no_answer_takes_long_to_score(name: str) -> None:
     started = time.monotonic()
     for answer in answers:
         score(name, expected, answer)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
