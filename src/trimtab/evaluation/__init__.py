@@ -7,6 +7,7 @@ strata it may; ``gap_to_frontier`` says what is still missing.
 
 from trimtab.evaluation.case import Case, Message, Option, ScorerSpec, user_prompt
 from trimtab.evaluation.comparing import Comparison, RunLabel, compare_runs, compare_task_types
+from trimtab.evaluation.disagreements import Disagreement, disagreements
 from trimtab.evaluation.drafting import SuiteDraft, SuiteReading
 from trimtab.evaluation.frontier import FrontierGap, gap_to_frontier
 from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, gate, gate_all
@@ -15,6 +16,7 @@ from trimtab.evaluation.problems import SHOWN_PROBLEMS, SuiteProblem
 from trimtab.evaluation.quality import Profile, Quality, profile_of
 from trimtab.evaluation.recommending import CandidateAdvice, recommend
 from trimtab.evaluation.recording import RECORDED, Outcome, are_binary, recorded_run, recorded_scorer
+from trimtab.evaluation.reporting import ComparisonReport, Contest, report_on
 from trimtab.evaluation.retrying import Asked, AskRequest, Patience, Request, ask_patiently
 from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
@@ -39,7 +41,10 @@ __all__ = [
     "CaseResult",
     "Comparative",
     "Comparison",
+    "ComparisonReport",
+    "Contest",
     "CostPerCase",
+    "Disagreement",
     "FrontierGap",
     "GateOutcome",
     "GateVerdict",
@@ -73,6 +78,7 @@ __all__ = [
     "ask_patiently",
     "compare_runs",
     "compare_task_types",
+    "disagreements",
     "encode_suite",
     "gap_to_frontier",
     "gate",
@@ -84,6 +90,7 @@ __all__ = [
     "recommend",
     "recorded_run",
     "recorded_scorer",
+    "report_on",
     "run_suite",
     "save_suite",
     "scorer_for",

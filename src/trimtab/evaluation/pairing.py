@@ -96,7 +96,8 @@ def sides_of(run: Run) -> dict[str, Side]:
 
 def _is_graded_free(run: Run) -> bool:
     """Whether grading asked nobody: then a missing cost is 0, and otherwise it is unknown."""
-    return run.scorer not in JUDGES and all(result.grading_cost_nano_usd is None for result in run.results)
+    is_judged = any(use.spec.name in JUDGES for use in run.scorers)
+    return not is_judged and all(result.grading_cost_nano_usd is None for result in run.results)
 
 
 def by_group(pairs: Iterable[CasePair], name_of: Callable[[CasePair], str]) -> list[tuple[str, list[CasePair]]]:

@@ -14,6 +14,8 @@ from trimtab.evaluation import (
     GateOutcome,
     Plan,
     Run,
+    ScorerSpec,
+    ScorerUse,
     compare_runs,
     gate,
     gate_all,
@@ -129,7 +131,8 @@ def test_missing_cases_with_an_unknown_price_have_none(unknown: str) -> None:
     if unknown == "baseline":
         large = priced(large, cost_nano_usd=None)
     else:
-        large, small = (msgspec.structs.replace(run, scorer=RUBRIC_JUDGE) for run in (large, small))
+        use = ScorerUse(spec=ScorerSpec(name=RUBRIC_JUDGE, options={"model": "p:judge"}))
+        large, small = (msgspec.structs.replace(run, scorers=(use,)) for run in (large, small))
 
     (verdict,) = gate(compare_runs(large, small)).strata
 
