@@ -2,9 +2,17 @@
 
 import typer
 
+from trimtab.cli.eval_compare import compare
+from trimtab.cli.eval_export import export_run
+from trimtab.cli.eval_gate import gate
 from trimtab.cli.eval_judge import app as judges
+from trimtab.cli.eval_show import show
 from trimtab.cli.eval_suite import app as suites
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 app.add_typer(judges, name="judge", help="Label answers, and measure the judges of suites.")
 app.add_typer(suites, name="suite", help="Import, check and show suites.")
+app.command("compare")(compare)
+app.command("gate")(gate)
+app.command("show")(show)
+app.command("export")(export_run)

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation.judging import JUDGES
+from trimtab.evaluation.judging.standing import judges_of
 from trimtab.evaluation.running import CaseResult, Run
 
 _Amount = TypeVar("_Amount", int, float)
@@ -96,8 +96,7 @@ def sides_of(run: Run) -> dict[str, Side]:
 
 def _is_graded_free(run: Run) -> bool:
     """Whether grading asked nobody: then a missing cost is 0, and otherwise it is unknown."""
-    is_judged = any(use.spec.name in JUDGES for use in run.scorers)
-    return not is_judged and all(result.grading_cost_nano_usd is None for result in run.results)
+    return not judges_of(run.scorers) and all(result.grading_cost_nano_usd is None for result in run.results)
 
 
 def by_group(pairs: Iterable[CasePair], name_of: Callable[[CasePair], str]) -> list[tuple[str, list[CasePair]]]:

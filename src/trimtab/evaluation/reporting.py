@@ -8,6 +8,8 @@ from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case
 from trimtab.evaluation.comparing import Comparison, compare_runs
 from trimtab.evaluation.disagreements import Disagreement, disagreements
+from trimtab.evaluation.gating import NOBODY_ADMITTED
+from trimtab.evaluation.judging.standing import Admissions
 from trimtab.evaluation.quality import Profile, profile_of
 from trimtab.evaluation.recommending import CandidateAdvice, recommend
 from trimtab.evaluation.running import Run
@@ -39,6 +41,7 @@ def report_on(
     traffic: Mapping[str, float] | None = None,
     bootstrap: bool = False,
     power: float = 0.8,
+    admissions: Admissions = NOBODY_ADMITTED,
 ) -> ComparisonReport:
     """Compare candidates with the baseline of their suite, all as one decision.
 
@@ -49,9 +52,11 @@ def report_on(
         traffic: As ``compare_runs``.
         bootstrap: As ``compare_runs``.
         power: As ``gate``.
+        admissions: As ``gate``.
 
     Raises:
-        ConfigurationError: two baselines are of one suite, a candidate has none, or runs cannot be compared.
+        ConfigurationError: two baselines are of one suite, a candidate has none or is its own, or runs cannot be
+            compared.
     """
     by_suite: dict[str, Run] = {}
     for run in baselines:
@@ -65,7 +70,7 @@ def report_on(
     comparisons = [
         compare_runs(_baseline(run, by_suite), run, traffic=traffic, bootstrap=bootstrap) for run in candidates
     ]
-    advice = recommend(comparisons, power=power)
+    advice = recommend(comparisons, power=power, admissions=admissions)
     return ComparisonReport(
         profiles=tuple(map(profile_of, [*baselines, *candidates])),
         contests=tuple(
@@ -87,5 +92,9 @@ def _baseline(run: Run, by_suite: Mapping[str, Run]) -> Run:
             f"The run of {run.model!r} is of suite {run.suite_name!r} ({run.suite_digest[:12]}), "
             f"and the baseline is of {names}.",
             hint="Run the baseline over the same suite too, or give its run of that suite with --baseline.",
+        )
+    if found is run or (run.run_id is not None and found.run_id == run.run_id):
+        raise ConfigurationError(
+            f"The run of {run.model!r} is compared with itself.", hint="Name another run as the candidate."
         )
     return found

@@ -1,6 +1,6 @@
 """Calls from elsewhere: reads logs and recorded outcomes into the journal, and writes calls out again."""
 
-from trimtab.ingest.exporting import ExportFormat, safe_cell, write_calls
+from trimtab.ingest.exporting import ExportFormat, safe_cell, write_calls, write_rows
 from trimtab.ingest.fields import FieldError, Fields
 from trimtab.ingest.files import Meter, RawRow, container_of, read_rows
 from trimtab.ingest.flat import BODY_COLUMNS, COLUMNS, flatten
@@ -43,4 +43,5 @@ __all__ = [
     "run_import",
     "safe_cell",
     "write_calls",
+    "write_rows",
 ]

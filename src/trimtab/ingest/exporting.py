@@ -12,7 +12,7 @@ import msgspec
 from trimtab.core import JournalEntry
 from trimtab.core.errors import ConfigurationError
 from trimtab.ingest.fields import Value
-from trimtab.ingest.flat import BODY_COLUMNS, COLUMNS, flatten
+from trimtab.ingest.flat import BODY_COLUMNS, COLUMNS, Kind, flatten
 
 ExportFormat = Literal["jsonl", "parquet", "csv"]
 
@@ -34,9 +34,25 @@ def write_calls(entries: Iterable[JournalEntry], sink: IO[bytes], *, format: Exp
         ConfigurationError: Parquet was asked for and pyarrow is not installed.
     """
     rows = (flatten(entry, bodies=bodies) for entry in entries)
+    return write_rows(rows, sink, format=format, columns=COLUMNS | BODY_COLUMNS if bodies else COLUMNS)
+
+
+def write_rows(
+    rows: Iterator[Mapping[str, Value]], sink: IO[bytes], *, format: ExportFormat, columns: Mapping[str, Kind]
+) -> int:
+    """Write rows and return how many.
+
+    Args:
+        rows: Each with a value for every column, in their order; read one after the other.
+        sink: Binary file; Parquet needs no seeking.
+        format: The container.
+        columns: Names and kinds.
+
+    Raises:
+        ConfigurationError: Parquet was asked for and pyarrow is not installed.
+    """
     if format == "jsonl":
         return _write_jsonl(rows, sink)
-    columns = COLUMNS | BODY_COLUMNS if bodies else COLUMNS
     return _write_csv(rows, sink, columns) if format == "csv" else _write_parquet(rows, sink, columns)
 
 
