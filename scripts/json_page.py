@@ -27,6 +27,7 @@ from trimtab.control import (
     WorkloadExplanation,
     WorkloadSummary,
 )
+from trimtab.evaluation import ComparisonReport, GateVerdict, Profile
 from trimtab.policy import Finding as PolicyFinding
 from trimtab.policy import TestOutcome
 from trimtab.server import Addresses
@@ -54,6 +55,9 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("policy show", "one", PolicyVersion),
     ("explain CALL", "one", CallExplanation),
     ("explain WORKLOAD", "one", WorkloadExplanation),
+    ("eval compare", "one", ComparisonReport),
+    ("eval gate", "a list of", GateVerdict),
+    ("eval show", "one, or a comparison", Profile),
     ("eval suite import", "one", SuiteImported),
     ("eval suite check", "a list of", CheckedSuite),
     ("eval suite show", "one", ShownSuite),
