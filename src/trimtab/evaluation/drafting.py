@@ -6,6 +6,7 @@ import msgspec
 
 from trimtab.evaluation.case import Case
 from trimtab.evaluation.problems import SuiteProblem, refusal_of
+from trimtab.evaluation.scorer_names import spec_problem
 from trimtab.evaluation.suite import Plan, Suite, problem_of, suite_problems
 
 _SKIP_HINT = "Correct them, or load the rest with --skip-invalid."
@@ -51,6 +52,8 @@ class SuiteDraft:
     def add(self, case: Case, line: int | None, file: str | None = None) -> bool:
         """Take a case and return whether it is one; what is wrong with it is kept with its line."""
         problem = problem_of(case, self._seen)
+        if problem is None and case.scorer is not None:
+            problem = spec_problem(case.scorer)
         if problem is not None:
             first = self._seen.get(case.case_id)
             self.refuse(problem if first is None else f"{problem}, first in line {first}", line, file)
@@ -77,7 +80,8 @@ class SuiteDraft:
         n_skipped = len(self._problems)
         if not self._cases and self._problems:
             return self.abandoned()  # that there is no case follows from the rest
-        rules = suite_problems(self._cases, plan)
+        unknown = spec_problem(plan.scorer)
+        rules = [*suite_problems(self._cases, plan), *([] if unknown is None else [f"the plan's scorer: {unknown}"])]
         whole = (SuiteProblem(file=self._file, line=None, rule=rule) for rule in rules)
         suite = None if rules else Suite(name=name, version=version, cases=tuple(self._cases), plan=plan)
         return SuiteReading(suite=suite, problems=(*self._problems, *whole), n_skipped=n_skipped)

@@ -111,3 +111,28 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     path.write_text(f"{HEAD}\n{GOOD}\n", encoding="utf-8-sig")
 
     assert load_suite(path).name == "sums"
+
+
+@pytest.mark.parametrize(
+    ("scorer", "rule"),
+    [
+        ('{"name": "exact_mach"}', "no scorer is called 'exact_mach'. Closest match: 'exact_match'"),
+        ('{"name": "zzz"}', "no scorer is called 'zzz'. There are: exact_match"),
+        ('{"name": "numeric", "options": {"absolut": 1}}', "has no option 'absolut'. Closest match: 'absolute'"),
+        ('{"name": "contains", "options": {"require": 7}}', "cannot use its options"),
+    ],
+)
+def test_an_unknown_scorer_is_named_where_it_stands(tmp_path: Path, scorer: str, rule: str) -> None:
+    of_plan = read_suite(written(tmp_path, planned(f'{{"scorer": {scorer}}}'), GOOD))
+    of_case = read_suite(written(tmp_path, HEAD, GOOD, OTHER.replace("}", f', "scorer": {scorer}}}')))
+
+    assert (of_plan.suite, of_case.n_skipped) == (None, 1)
+    assert rule in of_plan.problems[0].rule
+    assert (of_case.problems[0].line, rule in of_case.problems[0].rule) == (3, True)
+
+
+@pytest.mark.parametrize("name", ["judge", "pairwise_judge", "recorded", "json_schema"])
+def test_scorers_that_need_a_model_or_a_package_may_be_named_without_it(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, planned(f'{{"scorer": {{"name": "{name}"}}}}'), GOOD)
+
+    assert load_suite(path).plan.scorer.name == name
