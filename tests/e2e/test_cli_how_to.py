@@ -23,6 +23,16 @@ def _followed(name: str, folder: Path) -> str:
         # 1,200 and 40 tokens at $0.15 and $0.60 a million; 5,200 and 300 at $2.50 and $10: $0.000204 + $0.016.
         ("import-calls", ["2 calls stored", "cost $0.01620 over 2 calls", "contracts", "$0.01305"]),
         ("try-a-policy", ["split.yaml", "$0.022", "1.000 [0.439, 1.000] (n = 3)", "0 errors"]),
+        (
+            "make-a-suite",
+            [
+                "office version 1, 4 cases",
+                "nothing to correct",
+                "asked version 1, 3 cases in 2 strata",
+                "d8113a2b6539",
+                "991fbadfa575",
+            ],
+        ),
         ("keys-and-limits", ["web-shop", "120 calls/min, $5.00/day, $100.00/month", "revoked", "intact: "]),
         (
             "explain-a-choice",

@@ -1,6 +1,7 @@
 """RouteLLM's published outcomes as suites, where the data is beside the checkout; figures checked independently."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def test_the_gate_answers_for_each_subject_whether_the_weak_model_is_good_enough
     assert verdict.outcome is GateOutcome.FAIL
     assert by_subject["professional_law"].outcome is GateOutcome.FAIL  # 18.7 points lost on 908 cases
     assert by_subject["marketing"].outcome is GateOutcome.PASS  # 1.2 points won on 164 cases
+    counts = Counter(each.outcome for each in verdict.strata)
+    assert counts == {"fail": 7, "pass": 5, "insufficient_evidence": 45}  # as docs/how-to/make-a-suite.md says
     open_ = [each for each in by_subject.values() if each.outcome is GateOutcome.INSUFFICIENT_EVIDENCE]
     assert open_
     assert all(each.n_needed is None or each.n_needed > each.n_pairs for each in open_)
