@@ -43,6 +43,15 @@ def test_check_of_a_good_suite_exits_0_and_of_a_missing_file_2(cli: Cli) -> None
     assert "cannot be read" in cli("eval", "suite", "check", "s.jsonl", "nope.jsonl", expect=2).out
 
 
+def test_check_names_cases_that_no_answer_could_score_on(cli: Cli) -> None:
+    graded = CASE.replace("}", ', "scorer": {"name": "numeric"}}')
+    Path("s.jsonl").write_text(HEAD + graded + graded.replace('"a"', '"b"').replace('"4"', '"four"'))
+
+    said = cli("eval", "suite", "check", "s.jsonl", expect=2).out
+
+    assert "s.jsonl: case 'b': the case expects 'four', which is no number\n" in said
+
+
 def test_lines_are_left_out_only_when_asked_and_counted_aloud(cli: Cli) -> None:
     Path("s.jsonl").write_text(HEAD + CASE + "x\n")
 

@@ -1,5 +1,6 @@
 """``trimtab eval suite check``: everything that is wrong with suites, before anything is run on them."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from trimtab.cli import output
 from trimtab.cli.filters import JsonOption
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation import SuiteProblem, SuiteReading, read_suite
+from trimtab.evaluation import SuiteProblem, SuiteReading, read_suite, unreadable_cases
 
 NOT_USABLE = 2
 """Exit code, that of a usage error: a file that was given cannot be used."""
@@ -20,7 +21,7 @@ class CheckedSuite(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str
     is_usable: bool
-    """Whether it can be loaded as it is."""
+    """Whether it can be loaded, and each case graded, as it is."""
     suite: str | None
     """Its name; ``None`` when what can be read makes no suite."""
     version: str | None
@@ -38,7 +39,7 @@ def check_suites(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Suite files.", show_default=False)],
     json: JsonOption = False,
 ) -> int:
-    """Say everything that is wrong with suites: every line that is no case, and what the plan cannot have.
+    """Say everything that is wrong with suites: lines that are no case, plans that cannot be, cases none can grade.
 
     Exits 2 when one cannot be used as it is.
     """
@@ -58,15 +59,17 @@ def _checked(file: Path) -> CheckedSuite:
         problem = SuiteProblem(file=str(file), line=None, rule=exc.message.rstrip("."))
         reading = SuiteReading(suite=None, problems=(problem,), n_skipped=0)
     suite = reading.suite
+    rules = [] if suite is None else asyncio.run(unreadable_cases(suite))
+    problems = (*reading.problems, *(SuiteProblem(file=str(file), line=None, rule=rule) for rule in rules))
     return CheckedSuite(
         file=str(file),
-        is_usable=suite is not None and not reading.problems,
+        is_usable=suite is not None and not problems,
         suite=None if suite is None else suite.name,
         version=None if suite is None else suite.version,
         digest=None if suite is None else suite.digest,
         n_cases=0 if suite is None else len(suite.cases),
         n_skipped=reading.n_skipped,
-        problems=reading.problems,
+        problems=problems,
     )
 
 

@@ -14,6 +14,7 @@ from trimtab.evaluation.gating import GateOutcome, GateVerdict, StratumVerdict, 
 from trimtab.evaluation.paired_result import PairedResult
 from trimtab.evaluation.problems import SHOWN_PROBLEMS, SuiteProblem
 from trimtab.evaluation.quality import Profile, Quality, profile_of
+from trimtab.evaluation.readability import unreadable_cases
 from trimtab.evaluation.recommending import CandidateAdvice, recommend
 from trimtab.evaluation.recording import RECORDED, Outcome, are_binary, recorded_run, recorded_scorer
 from trimtab.evaluation.reporting import ComparisonReport, Contest, report_on
@@ -96,6 +97,7 @@ __all__ = [
     "scorer_for",
     "spec_key",
     "stratum_sizes",
+    "unreadable_cases",
     "use_of",
     "user_prompt",
 ]

@@ -1,5 +1,6 @@
 """Scorers: what makes an answer right. ``scorer_for`` makes one of the name and options that a suite states."""
 
+from trimtab.evaluation.scoring.composite import Composite
 from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH
 from trimtab.evaluation.scoring.registry import KINDS, ScorerKind, scorer_for
 from trimtab.evaluation.scoring.scorer import RuleScorer, Score, Scorer, TextScorer
@@ -9,6 +10,7 @@ __all__ = [
     "EXACT_MATCH",
     "KINDS",
     "NORMALISED_MATCH",
+    "Composite",
     "RuleScorer",
     "Score",
     "Scorer",
