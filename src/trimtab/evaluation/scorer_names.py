@@ -3,6 +3,7 @@
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import ScorerSpec
 from trimtab.evaluation.recording import RECORDED
+from trimtab.evaluation.scoring.composite import CompositeOptions, part_specs
 from trimtab.evaluation.scoring.options import nearest, read_options
 from trimtab.evaluation.scoring.registry import JUDGES, KINDS
 
@@ -10,7 +11,7 @@ from trimtab.evaluation.scoring.registry import JUDGES, KINDS
 def spec_problem(spec: ScorerSpec) -> str | None:
     """Return what is wrong with a scorer's name or options, or ``None``.
 
-    Options of judges are checked where one is made, for they name a model.
+    Options of judges are checked where one is made, for they name a model. Parts of a composite are checked like any.
 
     >>> spec_problem(ScorerSpec(name="exact_mach"))
     "no scorer is called 'exact_mach'. Closest match: 'exact_match'"
@@ -23,7 +24,8 @@ def spec_problem(spec: ScorerSpec) -> str | None:
         closest, found, _ = hint.partition(". There are")
         return f"no scorer is called {spec.name!r}. {closest if found else hint.rstrip('.')}"
     try:
-        read_options(spec, kind.options)
+        options = read_options(spec, kind.options)
     except ConfigurationError as exc:
         return f"{exc.message.rstrip('.')}. {(exc.hint or '').rstrip('.')}"
-    return None
+    parts = part_specs(options) if isinstance(options, CompositeOptions) else ()
+    return next((problem for part in parts if (problem := spec_problem(part)) is not None), None)

@@ -117,6 +117,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     ("scorer", "rule"),
     [
         ('{"name": "exact_mach"}', "no scorer is called 'exact_mach'. Closest match: 'exact_match'"),
+        ('{"name": "composite", "options": {"scorers": ["numeric", "exact_mach"]}}', "scorer is called 'exact_mach'"),
         ('{"name": "zzz"}', "no scorer is called 'zzz'. There are: exact_match"),
         ('{"name": "numeric", "options": {"absolut": 1}}', "has no option 'absolut'. Closest match: 'absolute'"),
         ('{"name": "contains", "options": {"require": 7}}', "cannot use its options"),

@@ -109,5 +109,9 @@ def composite(options: CompositeOptions, make: Callable[[ScorerSpec], Scorer]) -
     Raises:
         ConfigurationError: a part cannot be built.
     """
-    specs = (ScorerSpec(name=part) if isinstance(part, str) else part for part in options.scorers)
-    return Composite(options=options, parts=tuple(map(make, specs)))
+    return Composite(options=options, parts=tuple(map(make, part_specs(options))))
+
+
+def part_specs(options: CompositeOptions) -> tuple[ScorerSpec, ...]:
+    """Return the parts, each as a spec."""
+    return tuple(ScorerSpec(name=part) if isinstance(part, str) else part for part in options.scorers)
