@@ -11,6 +11,8 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
 from trimtab.cli.eval_judge_label import Labelled
+from trimtab.cli.eval_list import ListedRun
+from trimtab.cli.eval_report import EvaluationReport
 from trimtab.cli.eval_suite_check import CheckedSuite
 from trimtab.cli.eval_suite_import_report import SuiteImported
 from trimtab.cli.eval_suite_show import ShownSuite
@@ -33,6 +35,7 @@ from trimtab.policy import TestOutcome
 from trimtab.server import Addresses
 from trimtab.store import AuditRecord, AuditVerdict, PolicyVersion, StoredKey
 from trimtab.wiring.checking import Finding
+from trimtab.wiring.evaluating import RunEstimate
 
 PAGE = ROOT / "docs/reference/json.md"
 
@@ -62,6 +65,9 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("eval suite check", "a list of", CheckedSuite),
     ("eval suite show", "one", ShownSuite),
     ("eval judge label", "one", Labelled),
+    ("eval run`, `eval score", "one", EvaluationReport),
+    ("eval run --dry-run", "a list of", RunEstimate),
+    ("eval list", "a list of", ListedRun),
     ("keys create", "one", MadeKey),
     ("keys list", "a list of", StoredKey),
     ("keys update`, `keys revoke", "one", StoredKey),

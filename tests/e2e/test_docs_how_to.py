@@ -93,6 +93,20 @@ def test_a_model_file_serves_as_its_page_says(tmp_path: Path) -> None:
     assert "ready" in listed
 
 
+def test_an_evaluation_runs_as_its_page_says(tmp_path: Path) -> None:
+    small, _ = pool_models()
+    (tmp_path / "models").mkdir()
+    shutil.copy(small.path, tmp_path / "models/office-small.gguf")
+
+    counted, ran, outside, listed = followed("run-an-evaluation", tmp_path)
+
+    assert (counted, outside) == ("", "")  # estimates are for the person watching
+    assert re.search(r"local:office-small  0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] \(n = 2\)", ran)
+    assert re.search(r"qa +easy +local:office-small", ran)
+    assert "exact_match" not in listed.split("\n")[1]
+    assert "capitals 1 (" in listed
+
+
 def test_a_backup_is_whole_and_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("policy: kept\norganisation: {sensitivity: internal}\n")
     (tmp_path / "log.csv").write_text("llm,usd\nopenai/gpt-4o,0.02\n")

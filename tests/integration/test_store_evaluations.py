@@ -160,6 +160,7 @@ def test_the_newest_answer_to_an_equal_request_is_the_cached_one(store: Evaluati
     found = store.cached(["request-routine-0-0", "request-routine-1-0", "request-unknown-0"])
 
     assert {digest: answer.text for digest, answer in found.items()} == {"request-routine-0-0": "newer"}
+    assert store.known(["request-routine-0-0", "request-routine-1-0"]) == {"request-routine-0-0"}
 
 
 def test_totals_add_up_and_count_a_missing_answer_as_wrong(store: EvaluationStore, database: Database) -> None:
@@ -189,7 +190,6 @@ def test_totals_add_up_and_count_a_missing_answer_as_wrong(store: EvaluationStor
         n_cases=3,
         score_sum=1.5,
         score_square_sum=1.25,
-        is_binary=False,
         errors={"upstream_timeout": 1},
     )
     assert run_totals(database, ["run_none"]) == {}

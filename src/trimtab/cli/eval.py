@@ -6,6 +6,9 @@ from trimtab.cli.eval_compare import compare
 from trimtab.cli.eval_export import export_run
 from trimtab.cli.eval_gate import gate
 from trimtab.cli.eval_judge import app as judges
+from trimtab.cli.eval_list import list_runs
+from trimtab.cli.eval_run import run_suite
+from trimtab.cli.eval_score import score_run
 from trimtab.cli.eval_show import show
 from trimtab.cli.eval_suite import app as suites
 
@@ -16,3 +19,6 @@ app.command("compare")(compare)
 app.command("gate")(gate)
 app.command("show")(show)
 app.command("export")(export_run)
+app.command("run")(run_suite)
+app.command("list")(list_runs)
+app.command("score")(score_run)

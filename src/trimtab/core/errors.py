@@ -19,6 +19,7 @@
     ├── UpstreamError               a provider failed
     │   ├── UpstreamTimeout
     │   └── UpstreamUnavailable     breaker open, cool-down or no capacity
+    ├── AnsweredByAnother           an evaluation asked one model, and policy had another one answer
     ├── EngineError                 a local model server did not start, ended or refused
     └── StoreError                  the journal or its database failed
 
@@ -151,6 +152,12 @@ class UpstreamUnavailable(UpstreamError):
     """Breaker open, cool-down running, or no capacity left on this model."""
 
     code = "upstream_unavailable"
+
+
+class AnsweredByAnother(TrimtabError):
+    """An evaluation asked one model, and another one answered: policy treats the model that a call names as a hint."""
+
+    code = "answered_by_another"
 
 
 class EngineError(TrimtabError):

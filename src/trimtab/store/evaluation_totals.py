@@ -37,8 +37,6 @@ class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
     score_sum: float = 0.0
     """Over those cases, each by the mean of its samples."""
     score_square_sum: float = 0.0
-    is_binary: bool = True
-    """Whether each of those means is 0 or 1."""
     errors: Mapping[str, int] = {}
     """Results without an answer, by error code."""
 
@@ -74,7 +72,6 @@ def run_totals(database: Database, run_ids: Sequence[str]) -> dict[str, RunTotal
         score = scores.get(row["run_id"])
         if score is not None:
             fields |= {name: score[name] for name in ("n_cases", "score_sum", "score_square_sum")}
-            fields["is_binary"] = not score["n_between"]
         found[row["run_id"]] = RunTotals(**fields, errors=errors.get(row["run_id"], {}))
     return found
 
@@ -122,7 +119,6 @@ def _scores(run_ids: Sequence[str]) -> Select[Any]:
             func.count(mean).label("n_cases"),
             func.sum(mean).label("score_sum"),
             func.sum(mean * mean).label("score_square_sum"),
-            _count((mean > 0) & (mean < 1)).label("n_between"),
         )
         .where(mean.is_not(None))
         .group_by(per_case.c.run_id)

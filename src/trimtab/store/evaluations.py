@@ -220,6 +220,16 @@ class EvaluationStore:
                 found.update(_cached(connection, request_digests[start : start + _PAGE]))
         return found
 
+    def known(self, request_digests: Sequence[str]) -> frozenset[str]:
+        """Return those of these requests that some run got an answer to."""
+        table, found = evaluation_results.c, set[str]()
+        with self._database.reading() as connection:
+            for start in range(0, len(request_digests), _PAGE):
+                some = request_digests[start : start + _PAGE]
+                query = select(table.request_digest).where(table.request_digest.in_(some), table.answer.is_not(None))
+                found.update(row.request_digest for row in connection.execute(query))
+        return frozenset(found)
+
     def load_run(self, run_id: str) -> Run:
         """Return a run with its results in the suite's order.
 

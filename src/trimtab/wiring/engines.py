@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -69,8 +70,16 @@ def _share(slots: int, n_workers: int) -> int:
 
 
 @asynccontextmanager
-async def running_engines(settings: Settings, database: Database, clock: Clock | None = None) -> AsyncIterator[None]:
+async def running_engines(
+    settings: Settings, database: Database, clock: Clock | None = None, *, folder: Path | None = None
+) -> AsyncIterator[None]:
     """Run the configured engines beside the block; calls go elsewhere until each is ready.
+
+    Args:
+        settings: Which engines.
+        database: Keeps their ups and downs.
+        clock: Dates these.
+        folder: For a board and logs of its own, beside those of a service that may be running.
 
     Raises:
         ConfigurationError: an engine cannot be built as configured.
@@ -78,7 +87,7 @@ async def running_engines(settings: Settings, database: Database, clock: Clock |
     if not settings.engines:
         yield
         return
-    room = _EngineRoom(settings, database, clock or SystemClock())
+    room = _EngineRoom(settings, database, clock or SystemClock(), folder)
     room.show()
     starting = asyncio.create_task(room.start())
     try:
@@ -125,13 +134,13 @@ def _row(config: EngineConfig, entry: EngineEntry | None) -> EngineRow:
 
 
 class _EngineRoom:
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+    def __init__(self, settings: Settings, database: Database, clock: Clock, folder: Path | None) -> None:
         self._settings = settings
-        self._board = board_of(settings)
+        self._board = board_of(settings) if folder is None else EngineBoard(folder)
         self._database = database
         self._audit = AuditLog(database, secrets_of(settings).audit_key, clock)
         self._artifacts = ArtifactStore(database, self._audit, clock)
-        logs = settings.data_dir / "logs"
+        logs = settings.data_dir / "logs" if folder is None else folder
         # llama.cpp works on to the end for a caller who left before the first byte, so nobody waits inside it.
         self._slots = {each.name: each.slots for each in settings.engines if each.kind == "llama_cpp"}
         self._key_envs = {each.name: each.api_key_env for each in settings.engines if each.api_key_env is not None}

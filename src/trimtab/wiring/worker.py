@@ -216,8 +216,16 @@ async def _kept_up(run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1.0)
 
 
-def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -> Worker:
+def build_worker(
+    settings: Settings, *, name: str, clock: Clock | None = None, board: EngineBoard | None = None
+) -> Worker:
     """Build one worker on the settings' database, which must have been prepared.
+
+    Args:
+        settings: What serves.
+        name: Of the worker, unique among those that run.
+        clock: Time.
+        board: Where the engines are; the service's own when left out.
 
     Raises:
         ConfigurationError: a provider or model cannot be used.
@@ -231,7 +239,7 @@ def build_worker(settings: Settings, *, name: str, clock: Clock | None = None) -
     probe_store = ProbeStore(database)
     probes = latest_probes(probe_store)
     budgets, measurements = BudgetKeeper(leases, name, clock), Measurements(load_speeds(reader), probes)
-    board = board_of(settings)
+    board = board or board_of(settings)
     rulebook = _rulebook(settings, policies, load_evidence(reader), probes, board, clock)
     chooser = Chooser(rulebook, measurements, budgets)
     gateway = Gateway(

@@ -21,6 +21,7 @@ OPEN_MODULES = {
     "trimtab.lab.office",  # the generator, the models and their training: three parts that nobody loads together
     "trimtab.lab.pool",
     "trimtab.lab.training",
+    "trimtab.replay.evaluating",  # runs, for the commands that make them; simulating a policy does not load them
     "trimtab.serving.gguf",  # model files, for the commands and the lab; a gateway that starts does not load them
     "trimtab.serving.http",
     "trimtab.serving.variants",
@@ -37,12 +38,14 @@ OPEN_MODULES = {
     "trimtab.stats.stratified",
     "trimtab.wiring.checking",  # `check`, `doctor` and `init` look around; a gateway that starts does not load that
     "trimtab.wiring.detection",
+    "trimtab.wiring.evaluating",
 }
 """Modules that other rooms import by name. All of ``core`` is open too; any other room is entered by its front door."""
 
 READ_THE_ENVIRONMENT = {
     "cli/context.py": "TRIMTAB_CONFIG, before there are settings",
     "cli/demo_gateway.py": "handed on to the demo's gateway, without what points elsewhere",
+    "cli/eval_run.py": "the key of the gateway that an evaluation asks, where an option names its variable",
     "cli/init.py": "which provider keys are set",
     "gateway/metrics.py": "where prometheus_client keeps the counts of several workers",
     "providers/api_key.py": "the key itself, read again when it changes",

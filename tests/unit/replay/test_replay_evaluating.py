@@ -14,6 +14,7 @@ from tests.support.evaluation_runs import Rig, ScriptedModel, ScriptedScorer
 from trimtab.core.errors import ConfigurationError, StoreError, UpstreamError
 from trimtab.evaluation import Answer, Request
 from trimtab.replay.evaluating import Grader, Manner, holding, score_again
+from trimtab.replay.evaluating.running import AHEAD
 from trimtab.store import Recorded, StoredRun
 
 SUITE = suite_of({"routine": 30, "reasoning": 10})
@@ -52,6 +53,14 @@ async def test_a_run_that_was_broken_off_goes_on_where_it_stood(tmp_path: Path, 
     assert len(again.asked) == len(SUITE.cases) - len(recorded)
     assert run.state == "finished"
     assert len(rig.scores(run)) == 40
+
+
+async def test_a_run_larger_than_what_is_looked_up_at_a_time_has_no_gap(tmp_path: Path) -> None:
+    rig = Rig.at(tmp_path, suite_of({"routine": 2 * AHEAD + 3}))
+
+    run = await rig.run()
+
+    assert (run.state, len(rig.scores(run))) == ("finished", 2 * AHEAD + 3)
 
 
 async def test_a_suite_that_changed_under_a_run_is_refused_with_both_digests(rig: Rig) -> None:
@@ -245,6 +254,7 @@ async def test_a_run_is_filled_by_one_process_at_a_time(rig: Rig, tmp_path: Path
         pass
     with holding(tmp_path / "locks", run):
         pass
+    assert list((tmp_path / "locks").iterdir()) == []
 
 
 def _only(rig: Rig) -> StoredRun:

@@ -25,15 +25,9 @@ def begin_run(store: EvaluationStore, suite: Suite, plan: RunPlan, clock: Clock,
     Raises:
         ConfigurationError: an unfinished run has the same settings over this suite with another content.
     """
-    found = None if is_new else store.unfinished(plan)
+    found = None if is_new else unfinished_run(store, plan)
     if found is not None:
-        if found.plan.suite_digest == plan.suite_digest:
-            return found
-        raise ConfigurationError(
-            f"The suite {plan.suite_name!r} changed under the unfinished run {found.run_id}: its digest was "
-            f"{found.plan.suite_digest}, now it is {plan.suite_digest}.",
-            hint=f"`trimtab eval run --resume {found.run_id}` goes on with the suite of then; --new begins afresh.",
-        )
+        return found
     store.keep_suite(suite)
     run = StoredRun(
         run_id=new_run_id(),
@@ -44,6 +38,22 @@ def begin_run(store: EvaluationStore, suite: Suite, plan: RunPlan, clock: Clock,
     )
     store.begin(run)
     return run
+
+
+def unfinished_run(store: EvaluationStore, plan: RunPlan) -> StoredRun | None:
+    """Return the run with this plan that was interrupted, if there is one.
+
+    Raises:
+        ConfigurationError: there is one with the same settings, over this suite with another content.
+    """
+    found = store.unfinished(plan)
+    if found is not None and found.plan.suite_digest != plan.suite_digest:
+        raise ConfigurationError(
+            f"The suite {plan.suite_name!r} changed under the unfinished run {found.run_id}: its digest was "
+            f"{found.plan.suite_digest}, now it is {plan.suite_digest}.",
+            hint=f"`trimtab eval run --resume {found.run_id}` goes on with the suite of then; --new begins afresh.",
+        )
+    return found
 
 
 def new_run_id() -> str:
@@ -64,16 +74,28 @@ def holding(folder: Path, run: StoredRun) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{run.run_id}.lock"
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = _locked(path)
+    if lock is None:
+        raise ConfigurationError(
+            f"Run {run.run_id} over {run.plan.model} is under way in another process.",
+            hint="Wait for it, or begin another one with --new.",
+        )
     try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile sees that it is no longer the file
+        os.close(lock)
+
+
+def _locked(path: Path) -> int | None:
+    """Return a descriptor that holds the lock, or ``None`` when somebody else does."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise ConfigurationError(
-                f"Run {run.run_id} over {run.plan.model} is under way in another process.",
-                hint="Wait for it, or begin another one with --new.",
-            ) from exc
-        yield
-        path.unlink(missing_ok=True)
-    finally:
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        if path.exists() and path.stat().st_ino == os.fstat(lock).st_ino:
+            return lock
         os.close(lock)

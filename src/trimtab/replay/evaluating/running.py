@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -163,7 +164,7 @@ class _Feed:
         return self._ready.popleft() if self._ready else None
 
     async def _fetch(self) -> None:
-        some = [request for request, _ in zip(self._requests, range(AHEAD), strict=False)]
+        some = list(islice(self._requests, AHEAD))
         digests = [self._plan.request_digest(each.case, each.sample) for each in some]
         known: Mapping[str, Answer] = {}
         if self._has_cache and some:
