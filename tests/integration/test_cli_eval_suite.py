@@ -109,6 +109,13 @@ def test_logs_become_a_suite_and_runs_that_are_kept_once(cli: Cli) -> None:
         (["t.csv", "--from", "csv", "--protect", "nope"], "names stratum 'nope'"),
         (["t.csv", "--from", "csv", "--margin", "0"], "margin 0"),
         (["s.jsonl", "--from", "csv"], "is one of the files to read"),
+        (["t.csv", "--from", "csv", "--cases", "5"], "--cases does nothing with --from csv"),
+        (["t.csv", "--from", "csv", "--at", "2026-01-01"], "--at does nothing with --from csv"),
+        (["t.csv", "--from", "inspect", "--dataset", "d"], "--dataset does nothing with --from inspect"),
+        (["t.csv", "--from", "outcomes", "--score", "s"], "--score does nothing with --from outcomes"),
+        (["--from", "journal", "--map", "stratum=x"], "--map does nothing with --from journal"),
+        (["--from", "journal", "--traffic", "a=1"], "measures the traffic itself"),
+        (["t.csv", "--from", "csv", "--judge-floor", "0.4"], "judge_floor 0.4"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused_before_anything_is_written(

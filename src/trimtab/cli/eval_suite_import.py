@@ -8,6 +8,7 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation, invocation_of
+from trimtab.cli.eval_suite_import_fit import refuse_others
 from trimtab.cli.eval_suite_import_journal import from_journal
 from trimtab.cli.eval_suite_import_options import FileFlags, JournalFlags, OutcomeFlags, SuiteFlags, SuiteSource
 from trimtab.cli.eval_suite_import_report import print_report, report_of
@@ -53,6 +54,7 @@ def import_suite(
     Answers and scores that come with it are kept as recorded runs, to be compared like any other. The same import
     twice keeps them once. Nothing is written when a row is no case, unless --skip-invalid leaves it out.
     """
+    refuse_others(source, flags, (reading, outcomes, journal))
     if source == "journal":
         imported = from_journal(invocation_of(context), files or [], flags, journal, to)
     else:

@@ -43,6 +43,9 @@ class SuiteFlags:
         list[str] | None,
         typer.Option(metavar="STRATUM=SHARE", help="Share in the real traffic; --from journal measures it."),
     ] = None
+    judge_floor: Annotated[
+        float, typer.Option(metavar="SHARE", help="What a judge's measured rates must reach before a gate believes it.")
+    ] = 0.7
 
     def plan(self) -> Plan:
         """Return how runs will be compared.
@@ -57,6 +60,7 @@ class SuiteFlags:
             alpha=self.alpha,
             protected=None if self.protect is None else tuple(self.protect),
             traffic=None if self.traffic is None else dict(map(_share, self.traffic)),
+            judge_floor=self.judge_floor,
         )
 
     def spec(self) -> ScorerSpec | None:

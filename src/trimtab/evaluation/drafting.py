@@ -10,7 +10,7 @@ from trimtab.evaluation.scorer_names import spec_problem
 from trimtab.evaluation.suite import Plan, Suite, problem_of, suite_problems
 
 _SKIP_HINT = "Correct them, or load the rest with --skip-invalid."
-_CORRECT_HINT = "Correct it; `trimtab eval suite check` shows every problem."
+_CORRECT_HINT = "Correct the lines, or what the plan asks for."
 
 
 class SuiteReading(msgspec.Struct, frozen=True, kw_only=True):

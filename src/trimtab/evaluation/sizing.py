@@ -30,6 +30,9 @@ class StratumSize(msgspec.Struct, frozen=True, kw_only=True):
 def stratum_sizes(suite: Suite, *, discordance: float = 0.1, power: float = 0.8) -> tuple[StratumSize, ...]:
     """Return the strata by name, each with the cases that the plan's margin takes.
 
+    For graded scores the number is an upper bound: the square of a difference of at most 1 is on average at most the
+    share of cases that differ.
+
     Args:
         suite: The cases and their plan.
         discordance: Share of cases on which two models are expected to differ; a pilot tells.
