@@ -13,7 +13,7 @@ from trimtab.cli.eval_judge_options import cards_folder
 from trimtab.core import SystemClock
 from trimtab.core.errors import ConfigurationError, NotFound
 from trimtab.evaluation import Case, ComparisonReport, Run, Suite, load_suite
-from trimtab.evaluation.judging import Admission, judges_of, kept_admissions
+from trimtab.evaluation.judging import Admission, AdmissionFloor, judges_of, kept_admissions
 
 if TYPE_CHECKING:
     from trimtab.store import EvaluationStore
@@ -85,7 +85,9 @@ def admissions_of(context: typer.Context, runs: Sequence[Run]) -> dict[str, Admi
         return {}
     folder, found = cards_folder(invocation_of(context).settings()), dict[str, Admission]()
     for run in judged:
-        for digest, admission in kept_admissions(folder, judges_of(run.scorers), suite_name=run.suite_name).items():
+        floor = AdmissionFloor(rate=run.plan.judge_floor)
+        admissions = kept_admissions(folder, judges_of(run.scorers), suite_name=run.suite_name, floor=floor)
+        for digest, admission in admissions.items():
             if digest not in found or not admission.is_admitted:
                 found[digest] = admission
     return found
