@@ -10,6 +10,8 @@ from generated import ROOT, about, docstrings_of, table, write_or_check
 
 from trimtab.catalog import ProbeResult
 from trimtab.cli.demo_run import DemoResult
+from trimtab.cli.eval_judge_card import MeasuredJudge
+from trimtab.cli.eval_judge_check import CheckedJudge
 from trimtab.cli.eval_judge_label import Labelled
 from trimtab.cli.eval_list import ListedRun
 from trimtab.cli.eval_report import EvaluationReport
@@ -30,6 +32,7 @@ from trimtab.control import (
     WorkloadSummary,
 )
 from trimtab.evaluation import ComparisonReport, GateVerdict, Profile
+from trimtab.evaluation.judging import Corrected
 from trimtab.policy import Finding as PolicyFinding
 from trimtab.policy import TestOutcome
 from trimtab.server import Addresses
@@ -65,6 +68,9 @@ PRINTED: tuple[tuple[str, str, type], ...] = (
     ("eval suite check", "a list of", CheckedSuite),
     ("eval suite show", "one", ShownSuite),
     ("eval judge label", "one", Labelled),
+    ("eval judge card", "a list of", MeasuredJudge),
+    ("eval judge check", "a list of", CheckedJudge),
+    ("eval judge correct", "one", Corrected),
     ("eval run`, `eval score", "one", EvaluationReport),
     ("eval run --dry-run", "a list of", RunEstimate),
     ("eval list", "a list of", ListedRun),

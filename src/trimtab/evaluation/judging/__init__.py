@@ -2,7 +2,7 @@
 
 from trimtab.evaluation.judging.admission import Admission, AdmissionFloor, AdmissionOutcome, admit
 from trimtab.evaluation.judging.asking import N_TRIES, JudgeModel, JudgeQuestion
-from trimtab.evaluation.judging.card import JudgeCard, judge_digest_of, load_cards, save_card
+from trimtab.evaluation.judging.card import AgreementFigure, JudgeCard, Rate, judge_digest_of, load_cards, save_card
 from trimtab.evaluation.judging.correcting import Corrected, corrected_difference, corrected_quality
 from trimtab.evaluation.judging.drifting import JudgeDrift, drift_between
 from trimtab.evaluation.judging.labels import Label, latest, load_labels, save_label, shuffle_key
@@ -23,6 +23,7 @@ __all__ = [
     "AdmissionFloor",
     "AdmissionOutcome",
     "Admissions",
+    "AgreementFigure",
     "Corrected",
     "FindJudge",
     "JudgeCard",
@@ -38,6 +39,7 @@ __all__ = [
     "PairwiseJudge",
     "PositionBias",
     "Preferences",
+    "Rate",
     "Rubric",
     "RubricJudge",
     "admit",

@@ -18,7 +18,7 @@ class AdmissionFloor(msgspec.Struct, frozen=True, kw_only=True):
     Source:
         0.7 as *lower* bound asks for a seen rate of about 0.8 on a hundred labels of a kind: people agree with people
         at 81 %, and a strong judge with people at 85 % (Zheng et al., NeurIPS 2023, table 5). At 0.7 and 0.7 the
-        correction for a judge's errors already divides by 0.4. See decision 0012.
+        correction for a judge's errors already divides by 0.4. See decision 0013.
     """
 
     rate: float = 0.7
