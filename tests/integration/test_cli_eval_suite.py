@@ -174,3 +174,15 @@ def test_the_journal_becomes_a_suite_with_its_own_mix(cli: Cli) -> None:
     assert made["strata"] == {"faq": 2, "legal": 2}
     assert plan["traffic"] == {"faq": 0.8, "legal": 0.2}
     assert "reads no file" in cli(*words, "calls.jsonl", expect=2).err
+
+
+def test_a_run_leaves_out_lines_only_when_asked_and_never_grades_by_recorded_scores(cli: Cli) -> None:
+    Path("s.jsonl").write_text(HEAD + CASE + "x\n")
+    Path("r.jsonl").write_text(HEAD.replace('"margin": 0.05', '"scorer": {"name": "recorded"}') + CASE)
+    words = ("--models", "p:m", "--dry-run")
+
+    assert "s.jsonl:3" in cli("eval", "run", "--suite", "s.jsonl", *words, expect=2).err
+    skipped = cli("eval", "run", "--suite", "s.jsonl", "--skip-invalid", *words, expect=2).err
+    assert skipped.splitlines()[-2].startswith("error: Model 'p:m' is not in the pool")
+    assert "1 line of s.jsonl left out" in skipped
+    assert "grades nothing" in cli("eval", "run", "--suite", "r.jsonl", *words, expect=2).err

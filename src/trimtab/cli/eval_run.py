@@ -17,12 +17,13 @@ from trimtab.cli import output
 from trimtab.cli.context import invocation_of
 from trimtab.cli.eval_progress import RunProgress
 from trimtab.cli.eval_report import EvaluationReport, print_report
+from trimtab.cli.eval_suite_options import SkipInvalidOption, opened_suite
 from trimtab.cli.filters import JsonOption
 from trimtab.cli.options import with_options
 from trimtab.control.numbers import usd
 from trimtab.core import SystemClock, to_nano_usd
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation import Option, ScorerSpec, Suite, load_suite
+from trimtab.evaluation import Option, ScorerSpec, Suite
 from trimtab.replay.evaluating import summarise
 from trimtab.server import status_of
 from trimtab.store import Database, EvaluationStore, StoredRun
@@ -94,6 +95,7 @@ def run_suite(
         float, typer.Option(min=0, metavar="USD", help="Estimates above it, and unknown ones, need a yes.")
     ] = 1.0,
     yes: Annotated[bool, typer.Option("--yes", help="Spend the estimate without asking.")] = False,
+    skip_invalid: SkipInvalidOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would ask and cost, and stop.")] = False,
     json: JsonOption = False,
 ) -> int:
@@ -116,7 +118,8 @@ def run_suite(
                 raise ConfigurationError(
                     "A run needs --suite FILE and --models NAME,….", hint="`trimtab models list` shows the models."
                 )
-            evaluation = Evaluation(settings, store, load_suite(suite), _names(models), order)
+            opened = opened_suite(suite, skip_invalid=skip_invalid)
+            evaluation = Evaluation(settings, store, opened, _names(models), order)
         _announce(evaluation)
         if dry_run:
             if json:

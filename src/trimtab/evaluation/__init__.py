@@ -16,12 +16,12 @@ from trimtab.evaluation.problems import SHOWN_PROBLEMS, SuiteProblem
 from trimtab.evaluation.quality import Profile, Quality, profile_of
 from trimtab.evaluation.readability import unreadable_cases
 from trimtab.evaluation.recommending import CandidateAdvice, recommend
-from trimtab.evaluation.recording import RECORDED, Outcome, are_binary, recorded_run, recorded_scorer
+from trimtab.evaluation.recording import Outcome, are_binary, recorded_run, recorded_scorer
 from trimtab.evaluation.reporting import ComparisonReport, Contest, report_on
 from trimtab.evaluation.retrying import Asked, AskRequest, Patience, Request, ask_patiently
 from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
-from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, Score, Scorer, TextScorer, scorer_for
+from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, RECORDED, Score, Scorer, TextScorer, scorer_for
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
 from trimtab.evaluation.spending import Comparative, CostPerCase, Ratios
 from trimtab.evaluation.suite import Plan, Suite

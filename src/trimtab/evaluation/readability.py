@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case, ScorerSpec
-from trimtab.evaluation.recording import RECORDED
 from trimtab.evaluation.run_plan import spec_key
 from trimtab.evaluation.scoring import Composite, Scorer, TextScorer, scorer_for
+from trimtab.evaluation.scoring.registry import RECORDED
 from trimtab.evaluation.suite import Suite
 
 _ASKS = TextScorer(name="asks_a_model", meaning="", grade=lambda case, answer: 1.0)

@@ -7,10 +7,8 @@ import msgspec
 from trimtab.evaluation.case import Case, Option, ScorerSpec
 from trimtab.evaluation.run_plan import ScorerUse
 from trimtab.evaluation.running import Answer, CaseResult, Run
+from trimtab.evaluation.scoring.registry import RECORDED
 from trimtab.evaluation.suite import Suite
-
-RECORDED = "recorded"
-"""The scorer of scores that came with the answers. It grades nothing itself."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,9 @@
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import ScorerSpec
-from trimtab.evaluation.recording import RECORDED
 from trimtab.evaluation.scoring.composite import CompositeOptions, part_specs
 from trimtab.evaluation.scoring.options import nearest, read_options
-from trimtab.evaluation.scoring.registry import JUDGES, KINDS
+from trimtab.evaluation.scoring.registry import JUDGES, KINDS, RECORDED
 
 
 def spec_problem(spec: ScorerSpec) -> str | None:

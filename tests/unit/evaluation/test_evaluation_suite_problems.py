@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation import Plan, load_suite, read_suite, save_suite
+from trimtab.evaluation import Plan, load_suite, read_suite, recorded_scorer, save_suite, scorer_for
 from trimtab.evaluation.problems import SHOWN_PROBLEMS
 
 HEAD = '{"suite": "sums", "version": "1"}'
@@ -137,3 +137,10 @@ def test_scorers_that_need_a_model_or_a_package_may_be_named_without_it(tmp_path
     path = written(tmp_path, planned(f'{{"scorer": {{"name": "{name}"}}}}'), GOOD)
 
     assert load_suite(path).plan.scorer.name == name
+
+
+def test_scores_that_were_recorded_are_given_to_no_new_answer() -> None:
+    with pytest.raises(ConfigurationError, match="grades nothing") as caught:
+        scorer_for(recorded_scorer("inspect/match"))
+
+    assert "name a scorer" in str(caught.value.hint)

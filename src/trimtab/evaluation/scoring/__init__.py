@@ -2,7 +2,7 @@
 
 from trimtab.evaluation.scoring.composite import Composite
 from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH
-from trimtab.evaluation.scoring.registry import KINDS, ScorerKind, scorer_for
+from trimtab.evaluation.scoring.registry import KINDS, RECORDED, ScorerKind, scorer_for
 from trimtab.evaluation.scoring.scorer import RuleScorer, Score, Scorer, TextScorer
 from trimtab.evaluation.scoring.words import normalise
 
@@ -10,6 +10,7 @@ __all__ = [
     "EXACT_MATCH",
     "KINDS",
     "NORMALISED_MATCH",
+    "RECORDED",
     "Composite",
     "RuleScorer",
     "Score",

@@ -33,6 +33,8 @@ from trimtab.evaluation.scoring.scorer import Scorer
 _Options = TypeVar("_Options", bound=Options)
 
 
+RECORDED = "recorded"
+"""The scorer of scores that came with the answers. It grades nothing itself."""
 JUDGES = ("judge", "pairwise_judge")
 """Scorers that ask a model; ``trimtab.evaluation.judging`` has them."""
 BuildJudge = Callable[[ScorerSpec], Scorer]
@@ -119,6 +121,11 @@ def scorer_for(
                 hint="`trimtab eval run` and `trimtab eval judge` can, with a configuration that serves it.",
             )
         return judges(spec)
+    if spec.name == RECORDED:
+        raise ConfigurationError(
+            "Scorer 'recorded' grades nothing: its scores came with recorded answers.",
+            hint="To ask models anew, name a scorer in the suite's plan and give its cases expected answers.",
+        )
     kind = KINDS.get(spec.name)
     if kind is None:
         raise ConfigurationError(
