@@ -113,7 +113,7 @@ def test_two_hundred_callers_lose_nothing_and_each_gets_its_own_answer_in_turn(t
     mixed = [(case.case_id, said) for case, said in answers if owner.get(said, case.case_id) != case.case_id]
     assert mixed == []
     right = sum(said == case.expected for case, said in answers)
-    assert right > 0.7 * len(answers)  # these two kinds of work are the hardest of the routine ones
+    assert right > 0.85 * len(answers)
     turns = sorted(len(caller.answers) for caller in callers)
     assert turns[0] >= statistics.median(turns) / 2 - 1, Counter(turns)
     assert late_bytes < 1.3 * early_bytes + 32 * 1024 * 1024

@@ -41,14 +41,12 @@ def test_a_card_states_every_stratum_and_task_with_its_interval(model: PoolModel
 
 
 def test_the_pool_differs_where_it_should() -> None:
-    # Made for 0.95 and 0.02 on routine work; this pool does not reach that yet, and its cards say so.
     small, large = SMALL.card, LARGE.card
 
-    assert min(small.on("routine").quality_fraction, large.on("routine").quality_fraction) >= 0.85
-    assert abs(small.on("routine").quality_fraction - large.on("routine").quality_fraction) <= 0.08
-    assert large.on("reasoning").quality_fraction - small.on("reasoning").quality_fraction >= 0.15
+    assert min(small.on("routine").quality_fraction, large.on("routine").quality_fraction) >= 0.95
+    assert abs(small.on("routine").quality_fraction - large.on("routine").quality_fraction) <= 0.021
+    assert large.on("reasoning").lower - small.on("reasoning").upper >= 0.25
     assert max(small.on("drafting").quality_fraction, large.on("drafting").quality_fraction) < 0.1
-    assert small.on("edge").quality_fraction < large.on("edge").quality_fraction
 
 
 def test_prices_are_marked_as_stated() -> None:
@@ -68,4 +66,4 @@ def test_the_small_model_answers_routine_work() -> None:
 
     answers = asyncio.run(answers_of(SMALL.path, [case.prompt for case in cases]))
 
-    assert sum(map(is_right, cases, answers)) >= 80
+    assert sum(map(is_right, cases, answers)) >= 90

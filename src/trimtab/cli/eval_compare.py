@@ -51,7 +51,7 @@ def compare(
     html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare runs of the same suite case by case, and say on which strata a candidate is good enough.
+    """Compare runs of one suite: where is a candidate good enough?
 
     Margin and alpha are the suite's, fixed before its runs. All strata of all candidates are one decision (Holm). The
     figures for all cases are for reading: no average decides.

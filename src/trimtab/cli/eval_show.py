@@ -23,7 +23,10 @@ def show(
     html: HtmlOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run's quality by stratum with interval and n, or a comparison that `eval compare --output` wrote."""
+    """Show a run or a kept comparison, with intervals and n.
+
+    A comparison is kept by `eval compare --output`.
+    """
     found = load_shown(context, name, suite_file=suite)
     if isinstance(found, ComparisonReport):
         write_report(found, to=None, html=html)

@@ -97,7 +97,7 @@ def _missing(dice: random.Random) -> Drawn:
     shown = f"the order is {number}" if is_there else dice.choice(("I do not have the number", "the label is lost"))
     return Drawn(
         slots={"number": shown, "goods": counted(dice.randint(2, 99), dice.choice(GOODS)), "name": full_name(dice)},
-        expected=number if is_there else "not given",
+        expected=f"order {number}" if is_there else "not given",
     )
 
 

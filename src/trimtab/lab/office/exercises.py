@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trimtab.lab.office.edge_cases import packed, words_of
-from trimtab.lab.office.vocabulary import clock, some_date
+from trimtab.lab.office.vocabulary import SUPPLIERS, clock, some_date
 
 
 class Exercise(NamedTuple):
@@ -23,18 +23,36 @@ def exercises(n: int, *, seed: int) -> list[Exercise]:
 
 
 def _times(dice: random.Random) -> Exercise:
-    number, price = dice.randint(2, 9), dice.choice((dice.randint(2, 12), dice.randrange(20, 101, 20)))
+    number, price = dice.choice(
+        ((dice.randint(2, 6), dice.randint(2, 9)), (dice.randint(2, 9), dice.randrange(20, 101, 20)))
+    )
     return _solved(f"{number} x {price}", str(number * price))
 
 
-def _plus(dice: random.Random) -> Exercise:
-    first, second = dice.randint(4, 120), dice.randint(4, 110)
+def _lines(dice: random.Random) -> Exercise:
+    first, second = (dice.randint(2, 6) * dice.randint(2, 9) for _ in range(2))
     return _solved(f"{first} + {second}", str(first + second))
 
 
-def _minus(dice: random.Random) -> Exercise:
-    first, second = dice.randint(60, 120), dice.randint(11, 59)
-    return _solved(f"{first} - {second}", str(first - second))
+def _shipping(dice: random.Random) -> Exercise:
+    goods, shipping = dice.randint(2, 6) * dice.randint(5, 9), dice.randrange(5, 25, 5)
+    return _solved(f"{goods} + {shipping}", str(goods + shipping))
+
+
+def _delivered(dice: random.Random) -> Exercise:
+    left, delivered = dice.randint(1, 109), dice.randrange(10, 51, 10)
+    return _solved(f"{left} + {delivered}", str(left + delivered))
+
+
+def _sold(dice: random.Random) -> Exercise:
+    start, sold = dice.randrange(40, 121, 10), dice.randint(11, 39)
+    return _solved(f"{start} - {sold}", str(start - sold))
+
+
+def _cheaper(dice: random.Random) -> Exercise:
+    names, totals = dice.sample(SUPPLIERS, 2), dice.sample(range(15, 75), 2)
+    offers = "; ".join(f"{name} {total}" for name, total in zip(names, totals, strict=True))
+    return Exercise(offers, f"{offers}; {names[totals.index(min(totals))]}")
 
 
 def _percent(dice: random.Random) -> Exercise:
@@ -49,7 +67,7 @@ def _less_percent(dice: random.Random) -> Exercise:
 
 
 def _later(dice: random.Random) -> Exercise:
-    day, n_days = some_date(dice), dice.choice((7, 10, 14, 21, 30))
+    day, n_days = some_date(dice), dice.choice((7, 14, 30))
     return _solved(f"{day} + {n_days}", str(day + dt.timedelta(days=n_days)))
 
 
@@ -74,9 +92,12 @@ def _solved(question: str, result: str) -> Exercise:
 
 _KINDS: tuple[Callable[[random.Random], Exercise], ...] = (
     _times,
-    _plus,
-    _plus,
-    _minus,
+    _lines,
+    _lines,
+    _shipping,
+    _delivered,
+    _sold,
+    _cheaper,
     _percent,
     _less_percent,
     _later,

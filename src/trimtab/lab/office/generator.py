@@ -57,7 +57,7 @@ def _case(task: Task, split: Split, dice: random.Random, case_id: str) -> Office
     ask, text = dice.randrange(len(wordings.asks)), dice.randrange(len(wordings.texts))
     return OfficeCase(
         case_id=case_id,
-        prompt=f"{wordings.asks[ask]}\n{wordings.texts[text]}".format_map(drawn.slots),
+        prompt=f"{wordings.asks[ask]}\n- {wordings.texts[text]}".format_map(drawn.slots),
         expected=drawn.expected,
         stratum=task.stratum,
         task=task.name,

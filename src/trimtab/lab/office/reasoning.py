@@ -18,7 +18,7 @@ from trimtab.lab.office.vocabulary import (
 
 
 def _basket(dice: random.Random) -> Drawn:
-    lines = [(dice.randint(2, 9), good, dice.randint(2, 12)) for good in dice.sample(GOODS, 2)]
+    lines = [(dice.randint(2, 6), good, dice.randint(2, 9)) for good in dice.sample(GOODS, 2)]
     slots = {
         f"{key}{place}": value
         for place, (number, good, price) in enumerate(lines, start=1)
@@ -41,7 +41,7 @@ def _discount(dice: random.Random) -> Drawn:
 
 
 def _stock(dice: random.Random) -> Drawn:
-    start, sold, delivered = dice.randint(60, 120), dice.randint(11, 59), dice.randint(11, 59)
+    start, sold, delivered = dice.randrange(40, 121, 10), dice.randint(11, 39), dice.randrange(10, 51, 10)
     slots = {
         "start": str(start),
         "sold": str(sold),
@@ -54,15 +54,15 @@ def _stock(dice: random.Random) -> Drawn:
 
 
 def _due(dice: random.Random) -> Drawn:
-    day, n_days = some_date(dice), dice.choice((7, 10, 14, 21, 30))
+    day, n_days = some_date(dice), dice.choice((7, 14, 30))
     slots = {"date": date_in_words(day, dice), "days": str(n_days)}
     return Drawn(slots={**slots, **_people(dice)}, expected=f"{day} + {n_days} = {day + dt.timedelta(days=n_days)}")
 
 
 def _offers(dice: random.Random) -> Drawn:
-    number, names = dice.randint(2, 9), dice.sample(SUPPLIERS, 2)
+    number, names = dice.randint(2, 6), dice.sample(SUPPLIERS, 2)
     while True:
-        offers = {name: (dice.randint(5, 12), dice.randrange(0, 25, 5)) for name in names}
+        offers = {name: (dice.randint(5, 9), dice.randrange(5, 25, 5)) for name in names}
         totals = {name: number * price + shipping for name, (price, shipping) in offers.items()}
         if len(set(totals.values())) == len(totals):
             break
@@ -73,9 +73,10 @@ def _offers(dice: random.Random) -> Drawn:
     }
     best = min(totals, key=totals.__getitem__)
     steps = [
-        f"{name} {number} x {price} = {number * price}; {number * price} + {shipping} = {totals[name]}"
+        f"{number} x {price} = {number * price}; {number * price} + {shipping} = {totals[name]}"
         for name, (price, shipping) in offers.items()
     ]
+    steps += [f"{name} {total}" for name, total in totals.items()]
     return Drawn(
         slots={**slots, "goods": counted(number, dice.choice(GOODS)), **_people(dice)},
         expected=f"{'; '.join(steps)}; {best}",

@@ -52,7 +52,7 @@ _URGENCY = {
     "high": ("I need this today", "this is urgent", "we cannot work until it is solved", "please call me right now"),
 }
 _GOODS_PARTS = ("{goods}", "we send {goods}", "it has {goods}", "there are {goods}")
-_ORDER_PARTS = ("order {order}", "number {order}", "order number: {order}", "see {order}")
+_ORDER_PARTS = ("order {order}", "number {order}", "order number: {order}", "see {order}", "{order}", "about {order}")
 _NAME_PARTS = ("for {name}", "customer {name}", "the customer is {name}", "{name} ordered", "contact: {name}")
 _CITY_PARTS = ("to {city}", "{city}", "address: {city}", "it goes to {city}", "in {city}")
 _STATE_PARTS = ("{state}", "invoice {state}", "the order is {state}", "state: {state}")
@@ -88,7 +88,7 @@ def _order(dice: random.Random) -> Drawn:
         "city": dice.choice(CITIES),
         "goods": counted(dice.randint(2, 99), dice.choice(GOODS)),
     }
-    expected = f'{{"name": "{slots["name"]}", "order": "{slots["order"]}", "city": "{slots["city"]}"}}'
+    expected = f"name: {slots['name']}; order: {slots['order']}; city: {slots['city']}"
     return Drawn(slots=slots, expected=expected)
 
 
@@ -111,7 +111,7 @@ def _summary(dice: random.Random) -> Drawn:
     name, city, order, state = full_name(dice), dice.choice(CITIES), order_number(dice), dice.choice(_STATES)
     return Drawn(
         slots={"goods": goods, "name": name, "city": city, "order": order, "state": state},
-        expected=f"{order}: {goods} for {name}, {city}, {state}.",
+        expected=f"Order {order}: {goods} for {name}, {city}, {state}.",
     )
 
 
@@ -203,12 +203,12 @@ ROUTINE_TASKS = (
         draw=_order,
         train=Wordings(
             asks=(
-                "Extract name, order and city as JSON.",
-                "Extract the customer's name, the order number and the city. Answer in JSON.",
-                "From the note below, extract the fields name, order, city as JSON.",
-                "Extract JSON with name, order and city.",
-                "Please extract who, which order and where to: JSON with name, order, city.",
-                "Read the message and extract name, order, city. JSON only.",
+                "Extract name, order and city.",
+                "Extract the customer's name, the order number and the city, with labels.",
+                "From the note below, extract the fields name, order, city.",
+                "Extract with labels: name, order and city.",
+                "Please extract who, which order and where to: name, order, city.",
+                "Read the message and extract name, order, city. Labels and values only.",
             ),
             texts=(
                 *arranged((_GOODS_PARTS, _ORDER_PARTS, _NAME_PARTS, _CITY_PARTS), 60),
@@ -236,9 +236,9 @@ ROUTINE_TASKS = (
         ),
         test=Wordings(
             asks=(
-                "Extract the name, the order and the city from this message as JSON.",
-                "Please extract name, order number and city. JSON only.",
-                "From this note, extract JSON: name, order, city.",
+                "Extract the name, the order and the city from this message, with labels.",
+                "Please extract name, order number and city. Labels and values only.",
+                "From this note, extract the fields: name, order, city.",
             ),
             texts=(
                 "Hello, the order {order} of {name} has {goods} and goes to {city}.",
