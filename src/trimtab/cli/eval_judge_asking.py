@@ -84,7 +84,7 @@ class JudgeBench:
 
     def __init__(self, settings: Settings, suite: Suite, specs: Sequence[ScorerSpec]) -> None:
         self._settings, self._suite = settings, suite
-        self._bench = Bench(pool_of(settings))
+        self._bench = Bench(pool_of(settings), suite)
         self.judges = [
             judge for judge in map(self._bench.scorer, specs) if isinstance(judge, RubricJudge | PairwiseJudge)
         ]

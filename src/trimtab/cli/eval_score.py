@@ -38,7 +38,7 @@ def score_run(
         store = EvaluationStore(database, SystemClock())
         source = store.find(run)
         suite = store.load_suite(source.plan.suite_digest)
-        bench = Bench(pool_of(settings))
+        bench = Bench(pool_of(settings), suite)
         grader = Grader(suite, bench.scorer, instead=None if scorer is None else scorer_spec(scorer))
         scored = asyncio.run(_scored(settings, database, store, source, suite, grader, bench))
         report = report_of(store, suite, [scored])

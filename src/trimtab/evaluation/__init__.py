@@ -21,7 +21,16 @@ from trimtab.evaluation.reporting import ComparisonReport, Contest, report_on
 from trimtab.evaluation.retrying import Asked, AskRequest, Patience, Request, ask_patiently
 from trimtab.evaluation.run_plan import RunPlan, ScorerUse, is_routed, spec_key, use_of
 from trimtab.evaluation.running import Answer, Ask, CaseResult, Run, run_suite
-from trimtab.evaluation.scoring import EXACT_MATCH, NORMALISED_MATCH, RECORDED, Score, Scorer, TextScorer, scorer_for
+from trimtab.evaluation.scoring import (
+    EXACT_MATCH,
+    NORMALISED_MATCH,
+    RECORDED,
+    Embed,
+    Score,
+    Scorer,
+    TextScorer,
+    scorer_for,
+)
 from trimtab.evaluation.sizing import StratumSize, stratum_sizes
 from trimtab.evaluation.spending import Comparative, CostPerCase, Ratios
 from trimtab.evaluation.suite import Plan, Suite
@@ -46,6 +55,7 @@ __all__ = [
     "Contest",
     "CostPerCase",
     "Disagreement",
+    "Embed",
     "FrontierGap",
     "GateOutcome",
     "GateVerdict",

@@ -1,6 +1,7 @@
 """Scorers: what makes an answer right. ``scorer_for`` makes one of the name and options that a suite states."""
 
 from trimtab.evaluation.scoring.composite import Composite
+from trimtab.evaluation.scoring.embedding import Embed
 from trimtab.evaluation.scoring.matching import EXACT_MATCH, NORMALISED_MATCH
 from trimtab.evaluation.scoring.registry import KINDS, RECORDED, ScorerKind, scorer_for
 from trimtab.evaluation.scoring.scorer import RuleScorer, Score, Scorer, TextScorer
@@ -12,6 +13,7 @@ __all__ = [
     "NORMALISED_MATCH",
     "RECORDED",
     "Composite",
+    "Embed",
     "RuleScorer",
     "Score",
     "Scorer",

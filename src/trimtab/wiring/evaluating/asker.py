@@ -9,7 +9,15 @@ from trimtab.core import Api, Clock, SystemClock
 from trimtab.core.errors import AnsweredByAnother, TrimtabError
 from trimtab.evaluation import Answer, AskRequest, Message, Request, is_routed
 from trimtab.gateway import Caller, Gateway, Header, Inbound, Provider, UpstreamRequest
-from trimtab.wiring.evaluating.wire import EVALUATION_APP, Arrived, Sampling, chat_body, read_answer
+from trimtab.wiring.evaluating.wire import (
+    EVALUATION_APP,
+    Arrived,
+    Sampling,
+    chat_body,
+    embeddings_body,
+    read_answer,
+    read_vectors,
+)
 
 CALL_TIMEOUT_S = 600.0
 """Of one call, where nobody sets a nearer deadline around it."""
@@ -18,8 +26,10 @@ CALL_TIMEOUT_S = 600.0
 class Wire(Protocol):
     """Sends one body and brings the whole answer."""
 
-    async def send(self, model: str, body: bytes, headers: Mapping[str, str]) -> Arrived:
-        """Send it; ``model`` is whose breaker counts.
+    async def send(
+        self, model: str, body: bytes, headers: Mapping[str, str], *, api: Api = Api.CHAT_COMPLETIONS
+    ) -> Arrived:
+        """Send it in the form of ``api``; ``model`` is whose breaker counts.
 
         Raises:
             TrimtabError: there is no answer.
@@ -72,16 +82,29 @@ class Asker:
             TrimtabError: the gateway refused.
         """
         body = chat_body(model, messages, sampling, seed=seed, limit_field=self.wire.limit_field(model), more=more)
+        answer = read_answer(await self.wire.send(model, body, self._headers(model)), model, self.pool, self.prices)
+        card = None if is_routed(model) else self.pool.find(model)
+        if card is not None and answer.model is not None and answer.model != card.name:
+            raise AnsweredByAnother(f"{card.name} was asked, and {answer.model} answered.")
+        return answer
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a model's vectors of texts, in their order.
+
+        Raises:
+            UpstreamError: no vectors came.
+            TrimtabError: the gateway refused.
+        """
+        body = embeddings_body(model, texts)
+        return read_vectors(await self.wire.send(model, body, self._headers(model), api=Api.EMBEDDINGS))
+
+    def _headers(self, model: str) -> dict[str, str]:
         headers = {"x-trimtab-app": EVALUATION_APP}
         if self.sensitivity is not None:
             headers["x-trimtab-sensitivity"] = self.sensitivity
         if not is_routed(model):
             headers["x-trimtab-mode"] = "fixed"
-        answer = read_answer(await self.wire.send(model, body, headers), model, self.pool, self.prices)
-        card = None if is_routed(model) else self.pool.find(model)
-        if card is not None and answer.model is not None and answer.model != card.name:
-            raise AnsweredByAnother(f"{card.name} was asked, and {answer.model} answered.")
-        return answer
+        return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +116,13 @@ class InnerWire:
     """Says under which HTTP status the journal keeps a refusal."""
     clock: Clock = field(default_factory=SystemClock)
 
-    async def send(self, model: str, body: bytes, headers: Mapping[str, str]) -> Arrived:
+    async def send(
+        self, model: str, body: bytes, headers: Mapping[str, str], *, api: Api = Api.CHAT_COMPLETIONS
+    ) -> Arrived:
         """Send it; see :class:`Wire`."""
         reply = _Kept(self.clock, self.status_of)
         started_s, at_us = self.clock.monotonic_s(), self.clock.now_us()
-        inbound = Inbound(api=Api.CHAT_COMPLETIONS, body=body, headers=headers)
+        inbound = Inbound(api=api, body=body, headers=headers)
         await self.gateway.serve(inbound, Caller(key_id=None, app=EVALUATION_APP), reply)
         return Arrived(
             status=reply.status,
@@ -149,11 +174,13 @@ class OuterWire:
     provider: Provider
     clock: Clock = field(default_factory=SystemClock)
 
-    async def send(self, model: str, body: bytes, headers: Mapping[str, str]) -> Arrived:
+    async def send(
+        self, model: str, body: bytes, headers: Mapping[str, str], *, api: Api = Api.CHAT_COMPLETIONS
+    ) -> Arrived:
         """Send it; see :class:`Wire`."""
         started_s, at_us = self.clock.monotonic_s(), self.clock.now_us()
         request = UpstreamRequest(
-            api=Api.CHAT_COMPLETIONS,
+            api=api,
             model=model,
             body=body,
             is_stream=b'"stream":true' in body,

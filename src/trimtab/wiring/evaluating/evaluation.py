@@ -86,7 +86,7 @@ class Evaluation:
     ) -> None:
         self._settings, self._store, self.suite, self._order = settings, store, suite, order
         self._clock: Clock = SystemClock()
-        self._bench = Bench(pool_of(settings))
+        self._bench = Bench(pool_of(settings), suite)
         self._grader = Grader(suite, self._bench.scorer, instead=order.scorer)
         self.parts = self._parts(models)
 

@@ -1,27 +1,32 @@
-"""Scorers of a run, judges among them: these are asked through the same gateway as the models under test."""
+"""Scorers of a run. Judges and embedding models among them are asked through the same gateway as those under test."""
+
+from collections.abc import Sequence
 
 from trimtab.catalog import Pool
-from trimtab.evaluation import Answer, Scorer, ScorerSpec, scorer_for
+from trimtab.core.errors import ConfigurationError
+from trimtab.evaluation import Answer, Embed, Scorer, ScorerSpec, Suite, scorer_for
 from trimtab.evaluation.judging import JudgeModel, JudgeQuestion, judge_for
 from trimtab.wiring.evaluating.asker import Asker
 from trimtab.wiring.evaluating.wire import Sampling
 
 
 class Bench:
-    """Makes scorers. Judges among them wait for the gateway, which opens only when a run begins.
+    """Makes scorers. Those that ask a model wait for the gateway, which opens only when a run begins.
 
     Args:
         pool: Their models.
+        suite: Its expected texts are what TF-IDF weighs words by.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, suite: Suite) -> None:
         self._pool = pool
+        self._texts = [case.expected for case in suite.cases]
         self._asker: Asker | None = None
         self.models: list[str] = []
-        """Of the judges that were made."""
+        """Of the scorers that were made."""
 
     def open(self, asker: Asker) -> None:
-        """Let the judges ask."""
+        """Let them ask."""
         self._asker = asker
 
     def scorer(self, spec: ScorerSpec) -> Scorer:
@@ -29,9 +34,28 @@ class Bench:
 
         Raises:
             ConfigurationError: there is none of that name or with those options.
-            UnknownModel: nobody serves the judge's model.
+            UnknownModel: nobody serves its model.
         """
-        return scorer_for(spec, judges=lambda judge: judge_for(judge, self._find))
+        return scorer_for(
+            spec,
+            judges=lambda judge: judge_for(judge, self._find),
+            embedders=self._embedder,
+            texts=self._texts,
+        )
+
+    def _embedder(self, name: str) -> Embed:
+        card = self._pool.get(name)
+        if "embeddings" not in card.capabilities:
+            raise ConfigurationError(
+                f"Model {card.name!r} makes no embeddings.", hint="`trimtab models list` shows abilities."
+            )
+        self.models.append(card.name)
+
+        async def embed(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            assert self._asker is not None  # a run opens its gateway before it grades
+            return await self._asker.embed(card.name, texts)
+
+        return embed
 
     def _find(self, name: str) -> JudgeModel:
         card = self._pool.get(name)

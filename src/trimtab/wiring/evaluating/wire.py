@@ -1,6 +1,6 @@
 """A request of a run as OpenAI's chat form, and the answer to it, whole or as a stream."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -58,7 +58,17 @@ class _Chunk(msgspec.Struct):
     choices: list[_Part] = []
 
 
+class _Vector(msgspec.Struct):
+    index: int
+    embedding: list[float]
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+
+
 _CHUNK = msgspec.json.Decoder(_Chunk)
+_VECTORS = msgspec.json.Decoder(_Vectors)
 
 
 def chat_body(
@@ -121,6 +131,27 @@ def read_answer(arrived: Arrived, asked: str, pool: Pool, prices: PriceBook) -> 
         model=model,
         finish_reason=said.finish_reason,
     )
+
+
+def embeddings_body(model: str, texts: Sequence[str]) -> bytes:
+    """Return the body of a request for vectors, in OpenAI's form."""
+    return msgspec.json.encode({"model": model, "input": texts, "encoding_format": "float"})
+
+
+def read_vectors(arrived: Arrived) -> list[list[float]]:
+    """Return the vectors of an answer, in the order of the texts.
+
+    Raises:
+        RateLimited: it was answered 429.
+        UpstreamError: another error status, or no list of embeddings.
+    """
+    if arrived.status >= 400:
+        raise _refusal(arrived)
+    try:
+        rows = _VECTORS.decode(arrived.body).data
+    except _UNREADABLE as exc:
+        raise UpstreamError("The answer is no list of embeddings.") from exc
+    return [row.embedding for row in sorted(rows, key=lambda row: row.index)]
 
 
 def _whole(body: bytes) -> tuple[str, ResponseUsage]:
