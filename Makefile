@@ -54,6 +54,7 @@ pages: .venv/.dev
 	$(BIN)/python scripts/settings_page.py
 	$(BIN)/python scripts/commands_page.py
 	$(BIN)/python scripts/json_page.py
+	$(BIN)/python scripts/pictures.py
 	$(BIN)/python scripts/requirements.py
 
 lock: .venv/.dev

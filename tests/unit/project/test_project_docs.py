@@ -14,7 +14,8 @@ DOCS = ROOT / "docs"
 
 
 @pytest.mark.parametrize(
-    "script", ["requirements.py", "error_codes.py", "settings_page.py", "commands_page.py", "json_page.py"]
+    "script",
+    ["requirements.py", "error_codes.py", "settings_page.py", "commands_page.py", "json_page.py", "pictures.py"],
 )
 def test_pages_written_from_code_are_current(script: str) -> None:
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)

@@ -19,6 +19,22 @@ ROW = re.compile(r"^\| `(\w+)` \| `(trimtab\.stats[.\w]*)` \| (`stats`)? ?\|", r
 MODULES = [f"trimtab.stats.{found.name}" for found in pkgutil.iter_modules(trimtab.stats.__path__)]
 PUBLIC = [name for name in MODULES if not name.rpartition(".")[2].startswith("_")]
 
+NEITHER_TEST_NOR_INTERVAL = {
+    "pairs_for_noninferiority",
+    "cases_for_noninferiority",
+    "noninferiority_power",
+    "pairs_for_superiority",
+    "discordance_of_rates",
+    "cases_for_difference",
+    "smallest_detectable_difference",
+    "importance_weights",
+    "effective_sample_size",
+    "normal_mixture_rho",
+    "normal_quantile",
+    "p_to_e",
+}
+"""Plans, weights, quantiles and conversions: functions that decide and bound nothing."""
+
 
 def exported() -> set[tuple[str, str]]:
     """Return every public name of the package with the module to import it from."""
@@ -70,3 +86,16 @@ def test_the_examples_of_the_explanation_run() -> None:
 
     assert failed == 0
     assert attempted >= 5
+
+
+def test_every_test_and_interval_has_its_row_with_when_formula_and_source_and_nothing_else_has() -> None:
+    page = (DOCS / "reference/tests-and-intervals.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|((?:[^\n]+\|){3})$", page.split("## One rate or mean")[1], re.MULTILINE)
+    names = [name for name, _ in rows]
+
+    functions = {
+        name for module, name in exported() if inspect.isfunction(getattr(importlib.import_module(module), name))
+    }
+    assert sorted(names) == sorted(functions - NEITHER_TEST_NOR_INTERVAL)
+    assert functions >= NEITHER_TEST_NOR_INTERVAL
+    assert [name for name, cells in rows if not all(cell.strip() for cell in cells.strip("|").split(" | "))] == []

@@ -131,7 +131,8 @@ def _grid(x: _Scale, y: _Scale, low: int, high: int) -> list[Html]:
         parts.append(empty("line", x1=at, x2=at, y1=y.end, y2=y.start, class_="axis"))
         if (power - low) % max((high - low + 3) // 4, 1) == 0:
             anchor = "end" if power == high else "middle"
-            parts.append(element("text", usd(10**power), x=at, y=y.start + 16, text_anchor=anchor, class_="dim"))
+            amount = usd(10**power).rstrip("0").rstrip(".")  # a power of ten has one digit
+            parts.append(element("text", amount, x=at, y=y.start + 16, text_anchor=anchor, class_="dim"))
     for step in range(round(y.low * 10), 11, 1 if y.low >= 0.5 else 2):
         at = y.at(step / 10)
         parts.append(empty("line", x1=x.start, x2=x.end, y1=at, y2=at, class_="axis"))
