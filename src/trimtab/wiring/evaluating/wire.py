@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
@@ -52,10 +53,18 @@ class _Said(msgspec.Struct):
 class _Part(msgspec.Struct):
     message: _Said | None = None
     delta: _Said | None = None
+    finish_reason: Any = None  # Any: the provider's, read by ``StreamUsage``
 
 
 class _Chunk(msgspec.Struct):
     choices: list[_Part] = []
+    usage: Any = None  # Any: likewise
+    error: Any = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing in it but text."""
+        return not self.usage and not self.error and not (self.choices and self.choices[0].finish_reason)
 
 
 class _Vector(msgspec.Struct):
@@ -165,10 +174,8 @@ def _whole(body: bytes) -> tuple[str, ResponseUsage]:
 
 
 def _streamed(body: bytes) -> tuple[str, ResponseUsage]:
+    """Read a stream in one pass; the few events that say more than text are read by who knows their forms."""
     usage = StreamUsage(Api.CHAT_COMPLETIONS)
-    usage.feed(body)
-    if usage.is_error:
-        raise UpstreamError("The stream ended with an error.")
     pieces: list[str] = []
     is_whole = False
     try:
@@ -177,9 +184,14 @@ def _streamed(body: bytes) -> tuple[str, ResponseUsage]:
             if content == _END:
                 is_whole = True
             elif content:
-                pieces += [(part.delta or _Said()).content or "" for part in _CHUNK.decode(content).choices[:1]]
+                chunk = _CHUNK.decode(content)
+                pieces += [(part.delta or _Said()).content or "" for part in chunk.choices[:1]]
+                if not chunk.is_plain:
+                    usage.feed(event + b"\n\n")
     except _UNREADABLE as exc:
         raise UpstreamError("The stream holds something that is no chat completion.") from exc
+    if usage.is_error:
+        raise UpstreamError("The stream ended with an error.")
     if not is_whole and usage.finish_reason is None:
         raise UpstreamError("The stream was cut.")
     return "".join(pieces), ResponseUsage(usage.usage, usage.finish_reason)
