@@ -10,9 +10,9 @@ from typing import Any
 import openai
 import pytest
 from tests.support.service import Service, running, wait_until
+from tests.support.simulated import SimulatedFiles, write_simulated
 
 from trimtab.lab import Answer, Request, read_traffic, send_all
-from trimtab.lab.simulated import SimulatedFiles, write_simulated
 
 ANY_PORTS = {"TRIMTAB_PORT": "0", "TRIMTAB_CONTROL_PORT": "0"}
 SMALL, MEDIUM, LARGE = "simulated:local-small", "simulated:local-medium", "simulated:hosted-large"

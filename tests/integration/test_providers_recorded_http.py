@@ -10,9 +10,9 @@ import anthropic
 import openai
 import pytest
 from tests.support.service import Service, running, wait_until
+from tests.support.simulated import write_simulated
 
 from trimtab.core import to_nano_usd
-from trimtab.lab.simulated import write_simulated
 
 FREE_PORTS = {"TRIMTAB_PORT": "0", "TRIMTAB_CONTROL_PORT": "0"}
 

@@ -8,13 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-
-from trimtab.catalog import ModelConfig, Pool
-from trimtab.core import Api, JournalEntry, Sensitivity, parse_sensitivity, to_nano_usd
-from trimtab.core.messages import WireRequest
-from trimtab.ingest import Source, read_calls
-from trimtab.lab import Request, read_traffic
-from trimtab.lab.simulated import (
+from tests.support.simulated import (
     CANDIDATES,
     MODELS,
     TODAY,
@@ -23,6 +17,12 @@ from trimtab.lab.simulated import (
     pass_probability,
     write_simulated,
 )
+
+from trimtab.catalog import ModelConfig, Pool
+from trimtab.core import Api, JournalEntry, Sensitivity, parse_sensitivity, to_nano_usd
+from trimtab.core.messages import WireRequest
+from trimtab.ingest import Source, read_calls
+from trimtab.lab import Request, read_traffic
 from trimtab.policy import lint_policy, load_policy, run_policy_tests
 from trimtab.workloads import CallHints, Classifier, WorkloadConfig
 

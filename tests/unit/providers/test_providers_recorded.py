@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.support.providers import ask, provider_of, read, request_of, write_outcomes
+from tests.support.simulated import write_simulated
 
 from trimtab.core import Api, JournalEntry, Usage, to_nano_usd
 from trimtab.core.errors import ConfigurationError, InvalidRequest
 from trimtab.core.usage_reader import StreamUsage, usage_from_response
 from trimtab.gateway.calls import Recorded
 from trimtab.ingest import Source, read_calls
-from trimtab.lab.simulated import write_simulated
 from trimtab.providers.recorded_answer import PLACEHOLDER
 from trimtab.providers.recorded_outcomes import RecordedOutcomes
 

@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from tests.support.simulated.prompts import (
+    Prompt,
+    PromptMaker,
+    contract_prompt,
+    faq_prompt,
+    review_prompt,
+    triage_prompt,
+)
+
 from trimtab.catalog import TOKENS_PER_MTOK
 from trimtab.core import Sensitivity, from_nano_usd, to_nano_usd
-from trimtab.lab.simulated.prompts import Prompt, PromptMaker, contract_prompt, faq_prompt, review_prompt, triage_prompt
 
 PROVIDER = "simulated"
 

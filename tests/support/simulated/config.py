@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 
-from trimtab.lab.simulated.models import MODELS, PROVIDER, WORKLOADS
+from tests.support.simulated.models import MODELS, PROVIDER, WORKLOADS
 
 NOTE = "Simulated: no real model wrote, priced or timed any of this."
 
@@ -15,7 +15,7 @@ CANDIDATES = ("cheapest", "thrifty", "careful")
 
 def policy_text(name: str) -> str:
     """Return one of the policies as YAML."""
-    return (resources.files("trimtab.lab.simulated") / "policies" / f"{name}.yaml").read_text()
+    return (resources.files("tests.support.simulated") / "policies" / f"{name}.yaml").read_text()
 
 
 def config_text(outcomes: str) -> str:

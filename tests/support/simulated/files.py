@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-
-from trimtab.lab.simulated.config import CANDIDATES, NOTE, TODAY, config_text, policy_text
-from trimtab.lab.simulated.models import MODELS, WORKLOADS, SimulatedModel, Workload, pass_probability
-from trimtab.lab.simulated.prompts import Prompt
+from tests.support.simulated.config import CANDIDATES, NOTE, TODAY, config_text, policy_text
+from tests.support.simulated.models import MODELS, WORKLOADS, SimulatedModel, Workload, pass_probability
+from tests.support.simulated.prompts import Prompt
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
