@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from trimtab.evaluation.case import Case, Option, ScorerSpec
+from trimtab.evaluation.case import Option, ScorerSpec
 from trimtab.evaluation.run_plan import ScorerUse
 from trimtab.evaluation.running import Answer, CaseResult, Run
 from trimtab.evaluation.scoring.registry import RECORDED
@@ -66,7 +66,9 @@ def recorded_run(
         options=options,
         started_at_us=started_at_us,
         results=tuple(
-            _result(case, sample, outcome)
+            CaseResult.of(
+                case, sample=sample, answer=outcome.answer, score=outcome.score, why=outcome.why, error=outcome.error
+            )
             for case in suite.cases
             for sample, outcome in enumerate(outcomes[case.case_id])
         ),
@@ -76,17 +78,3 @@ def recorded_run(
 def are_binary(outcomes: Iterable[Outcome]) -> bool:
     """Return whether every score is 0 or 1."""
     return all(outcome.score in (None, 0.0, 1.0) for outcome in outcomes)
-
-
-def _result(case: Case, sample: int, outcome: Outcome) -> CaseResult:
-    return CaseResult(
-        case_id=case.case_id,
-        stratum=case.stratum,
-        task_type=case.task_type,
-        cluster=case.cluster,
-        sample=sample,
-        answer=outcome.answer,
-        score=outcome.score,
-        why=outcome.why,
-        error=outcome.error,
-    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Self
 
 import msgspec
 
@@ -66,6 +67,38 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the answer was given to an earlier run; it cost nothing now."""
     n_tries: int = 1
     """Times that the model was asked, the last one included."""
+
+    @classmethod
+    def of(
+        cls,
+        case: Case,
+        *,
+        answer: Answer | None = None,
+        error: str | None = None,
+        score: float | None = None,
+        why: str | None = None,
+        grading_cost_nano_usd: int | None = None,
+        sample: int = 0,
+        seed: int | None = None,
+        is_cached: bool = False,
+        n_tries: int = 1,
+    ) -> Self:
+        """Return the result of a case, which gives it all that results repeat of theirs."""
+        return cls(
+            case_id=case.case_id,
+            stratum=case.stratum,
+            task_type=case.task_type,
+            cluster=case.cluster,
+            answer=answer,
+            error=error,
+            score=score,
+            why=why,
+            grading_cost_nano_usd=grading_cost_nano_usd,
+            sample=sample,
+            seed=seed,
+            is_cached=is_cached,
+            n_tries=n_tries,
+        )
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,25 +206,12 @@ async def _result(case: Case, ask: Ask, scorer: Scorer, deadline_s: float) -> Ca
         async with asyncio.timeout(deadline_s):
             answer = await ask(case)
     except TimeoutError:
-        return _failure(case, DEADLINE_PASSED)
+        return CaseResult.of(case, error=DEADLINE_PASSED)
     except TrimtabError as exc:
-        return _failure(case, exc.code)
+        return CaseResult.of(case, error=exc.code)
     except OSError as exc:
-        return _failure(case, type(exc).__name__)
+        return CaseResult.of(case, error=type(exc).__name__)
     found = await scorer.score(case, answer.text)
-    return CaseResult(
-        case_id=case.case_id,
-        stratum=case.stratum,
-        task_type=case.task_type,
-        cluster=case.cluster,
-        answer=answer,
-        score=found.value,
-        why=found.why,
-        grading_cost_nano_usd=found.cost_nano_usd,
-    )
-
-
-def _failure(case: Case, error: str) -> CaseResult:
-    return CaseResult(
-        case_id=case.case_id, stratum=case.stratum, task_type=case.task_type, cluster=case.cluster, error=error
+    return CaseResult.of(
+        case, answer=answer, score=found.value, why=found.why, grading_cost_nano_usd=found.cost_nano_usd
     )

@@ -135,9 +135,8 @@ def run_of_calls(suite: Suite, graded: Sequence[Graded], *, model: str, digest: 
 
 
 def _result(case: Case, graded: Graded) -> CaseResult:
-    return CaseResult(
-        case_id=case.case_id,
-        stratum=case.stratum,
+    return CaseResult.of(
+        case,
         answer=evaluation.Answer(
             text=graded.text, input_tokens=graded.input_tokens, output_tokens=graded.output_tokens
         ),

@@ -13,7 +13,6 @@ from trimtab.evaluation import (
     Answer,
     Asked,
     AskRequest,
-    Case,
     CaseResult,
     Patience,
     Request,
@@ -240,12 +239,8 @@ class _Work:
 
 
 def _result_of(request: Request, asked: Asked, *, is_cached: bool = False) -> CaseResult:
-    case: Case = request.case
-    return CaseResult(
-        case_id=case.case_id,
-        stratum=case.stratum,
-        task_type=case.task_type,
-        cluster=case.cluster,
+    return CaseResult.of(
+        request.case,
         answer=asked.answer,
         error=asked.error,
         sample=request.sample,
