@@ -1,18 +1,15 @@
 """What measuring judges takes: which ones, what that asks and costs, and a gateway to ask them through."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from contextlib import closing
-from decimal import Decimal
 
 import msgspec
-import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation
 from trimtab.control.numbers import usd
-from trimtab.core import SystemClock, to_nano_usd
+from trimtab.core import SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import ScorerSpec, ScorerUse, Suite
 from trimtab.evaluation.judging import (
@@ -160,24 +157,3 @@ def announce(estimates: Sequence[JudgeEstimate]) -> None:
             f"{one.model}: {one.n_questions:,} questions about {output.counted(one.n_labels, 'label')}; about "
             f"{one.input_tokens:,} input and at most {one.max_output_tokens:,} output tokens; {price}."
         )
-
-
-def ask_to_spend(estimates: Sequence[JudgeEstimate], limit_usd: float) -> None:
-    """Stop where money would be spent that nobody agreed to.
-
-    Raises:
-        ConfigurationError: nobody is there to say yes.
-    """
-    billed = [one for one in estimates if not one.is_own_machine]
-    unknown = [one.model for one in billed if one.cost_nano_usd is None]
-    total = sum(one.cost_nano_usd or 0 for one in billed)
-    if unknown:
-        why = f"The price of {', '.join(unknown)} is unknown, so this may cost anything"
-    elif total > to_nano_usd(Decimal(str(limit_usd))):
-        why = f"This may cost {usd(total)}, more than the ${limit_usd:,.2f} that need no yes"
-    else:
-        return
-    if not sys.stdin.isatty():
-        raise ConfigurationError(f"{why}.", hint="--yes says that this is meant; --dry-run only counts.")
-    output.note(f"{why}.")
-    typer.confirm("Go on?", abort=True, err=True)

@@ -10,11 +10,12 @@ import typer
 
 from trimtab.cli import output
 from trimtab.cli.context import Invocation, invocation_of
-from trimtab.cli.eval_judge_asking import JudgeBench, announce, ask_to_spend, judge_specs
+from trimtab.cli.eval_judge_asking import JudgeBench, announce, judge_specs
 from trimtab.cli.eval_judge_options import LabelsOption, SourceArgument, cards_folder, labels_file, suite_of
 from trimtab.cli.eval_judge_print import print_card
 from trimtab.cli.filters import JsonOption
 from trimtab.cli.options import with_options
+from trimtab.cli.spending import ask_to_spend
 from trimtab.evaluation import Suite
 from trimtab.evaluation.judging import (
     Admission,
@@ -103,7 +104,7 @@ def ask_judges(
             output.print_json(estimates)
         return None
     if not asking.yes:
-        ask_to_spend(estimates, asking.ask_above)
+        ask_to_spend(estimates, asking.ask_above, hint="--yes says that this is meant; --dry-run only counts.")
     cards = bench.measure(invocation, found, asking.plan)
     for card in cards:
         save_card(cards_folder(settings), card)

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +18,9 @@ from trimtab.cli.eval_report import EvaluationReport, print_report
 from trimtab.cli.eval_suite_options import SkipInvalidOption, opened_suite
 from trimtab.cli.filters import JsonOption
 from trimtab.cli.options import with_options
+from trimtab.cli.spending import ask_to_spend
 from trimtab.control.numbers import usd
-from trimtab.core import SystemClock, to_nano_usd
+from trimtab.core import SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import Option, ScorerSpec, Suite
 from trimtab.replay.evaluating import summarise
@@ -126,7 +125,12 @@ def run_suite(
                 output.print_json([part.estimate for part in evaluation.parts])
             return 0
         if not yes:
-            _ask_to_spend(evaluation.parts, ask_above)
+            left = [part.estimate for part in evaluation.parts if part.estimate.n_left]
+            ask_to_spend(
+                left,
+                ask_above,
+                hint="--yes says that this is meant, --ask-above sets the limit, --dry-run only counts.",
+            )
         runs = _run(settings, database, evaluation, order)
         report = report_of(store, evaluation.suite, runs)
     if json:
@@ -273,25 +277,6 @@ def _price(part: Part) -> str:
     if estimate.is_own_machine:
         return f"on this machine, whose price is unknown{hourly}."
     return f"price unknown{hourly}."
-
-
-def _ask_to_spend(parts: Sequence[Part], limit_usd: float) -> None:
-    """Stop where money would be spent that nobody agreed to. Engines of our own send no bill."""
-    billed = [part.estimate for part in parts if not part.estimate.is_own_machine and part.estimate.n_left]
-    unknown = [estimate.model for estimate in billed if estimate.cost_nano_usd is None]
-    total = sum(estimate.cost_nano_usd or 0 for estimate in billed)
-    if unknown:
-        why = f"The price of {', '.join(unknown)} is unknown, so this may cost anything"
-    elif total > to_nano_usd(Decimal(str(limit_usd))):
-        why = f"This may cost {usd(total)}, more than the ${limit_usd:,.2f} that need no yes"
-    else:
-        return
-    if not sys.stdin.isatty():
-        raise ConfigurationError(
-            f"{why}.", hint="--yes says that this is meant, --ask-above sets the limit, --dry-run only counts."
-        )
-    output.note(f"{why}.")
-    typer.confirm("Go on?", abort=True, err=True)
 
 
 def _run(settings: Settings, database: Database, evaluation: Evaluation, order: Order) -> list[StoredRun]:
