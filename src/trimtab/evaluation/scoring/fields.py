@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 
-from trimtab.evaluation.case import Case
-from trimtab.evaluation.scoring.json_values import Json, find_json, kind_of
+from trimtab.evaluation.scoring.json_rule import json_rule
+from trimtab.evaluation.scoring.json_values import Json, kind_of
 from trimtab.evaluation.scoring.numerals import whole_numeral
 from trimtab.evaluation.scoring.options import Options, spec_of
 from trimtab.evaluation.scoring.overlap import f_measure
-from trimtab.evaluation.scoring.scorer import RuleScorer, Score, ungraded
+from trimtab.evaluation.scoring.scorer import RuleScorer, Score
 from trimtab.evaluation.scoring.words import normalise
 
 Leaf = tuple[str, str, str | Decimal]
@@ -30,15 +30,9 @@ class FieldF1Options(Options, frozen=True, kw_only=True):
 def field_f1(options: FieldF1Options) -> RuleScorer:
     """Return the scorer that compares values field by field."""
 
-    def rule(case: Case, answer: str) -> Score:
-        expected = find_json(case.expected, alone=True)
-        if expected is None:
-            return ungraded("what the case expects is no JSON")
-        found = find_json(answer, alone=options.alone)
-        if found is None:
-            return Score(value=0.0, why="the answer is no JSON" if options.alone else "the answer holds no JSON")
-        wanted = Counter(leaves(expected.value, options))
-        given = Counter(leaves(found.value, options))
+    def compare(expected: Json, found: Json) -> Score:
+        wanted = Counter(leaves(expected, options))
+        given = Counter(leaves(found, options))
         n_shared = shared(wanted, given)
         return Score(
             value=f_measure(n_shared, given.total(), wanted.total()),
@@ -48,7 +42,7 @@ def field_f1(options: FieldF1Options) -> RuleScorer:
     return RuleScorer(
         spec=spec_of("field_f1", options),
         meaning="F1 of the JSON fields that have the expected value; 0 to 1, higher is better",
-        rule=rule,
+        rule=json_rule(compare, alone=options.alone),
         is_binary=False,
     )
 

@@ -1,9 +1,9 @@
 """Answers that must be the expected JSON value, however it is written."""
 
-from trimtab.evaluation.case import Case
-from trimtab.evaluation.scoring.json_values import difference, find_json, in_order
+from trimtab.evaluation.scoring.json_rule import json_rule
+from trimtab.evaluation.scoring.json_values import Json, difference, in_order
 from trimtab.evaluation.scoring.options import Options, spec_of
-from trimtab.evaluation.scoring.scorer import RuleScorer, Score, right_if, ungraded
+from trimtab.evaluation.scoring.scorer import RuleScorer, Score, right_if
 
 
 class JsonEqualOptions(Options, frozen=True, kw_only=True):
@@ -18,14 +18,8 @@ class JsonEqualOptions(Options, frozen=True, kw_only=True):
 def json_equal(options: JsonEqualOptions) -> RuleScorer:
     """Return the scorer that compares JSON values."""
 
-    def rule(case: Case, answer: str) -> Score:
-        wanted = find_json(case.expected, alone=True)
-        if wanted is None:
-            return ungraded("what the case expects is no JSON")
-        found = find_json(answer, alone=options.alone)
-        if found is None:
-            return Score(value=0.0, why="the answer is no JSON" if options.alone else "the answer holds no JSON")
-        values = (wanted.value, found.value) if options.list_order else (in_order(wanted.value), in_order(found.value))
+    def compare(expected: Json, found: Json) -> Score:
+        values = (expected, found) if options.list_order else (in_order(expected), in_order(found))
         different = difference(*values)
         return right_if(different is None, str(different))
 
@@ -33,6 +27,6 @@ def json_equal(options: JsonEqualOptions) -> RuleScorer:
         spec=spec_of("json_equal", options),
         meaning="1 when the answer's JSON has the expected value, spacing and order of keys aside, otherwise 0; "
         "higher is better",
-        rule=rule,
+        rule=json_rule(compare, alone=options.alone),
         is_binary=True,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation.case import Case
+from trimtab.evaluation.scoring.json_rule import no_json
 from trimtab.evaluation.scoring.json_values import find_json
 from trimtab.evaluation.scoring.needed import load
 from trimtab.evaluation.scoring.options import Options, spec_of
@@ -43,7 +44,7 @@ def json_schema(options: JsonSchemaOptions) -> RuleScorer:
         try:
             validator = _validator(case.expected if options.schema is None else options.schema)
             if found is None:
-                return Score(value=0.0, why="the answer is no JSON" if options.alone else "the answer holds no JSON")
+                return no_json(alone=options.alone)
             error = next(validator.iter_errors(found.value), None)
         except _Unusable as exc:
             return ungraded(str(exc))
