@@ -41,7 +41,7 @@ def quantize(
     protect: Annotated[
         str | None, typer.Option("--protect", metavar="STRATUM,…", help="Strata that may veto; all by default.")
     ] = None,
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="One of exact_match, normalised_match.")] = (
+    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="Grades the answers; `numeric`, say.")] = (
         "normalised_match"
     ),
     slots: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Cases asked at a time.")] = 4,
