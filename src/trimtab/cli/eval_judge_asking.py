@@ -6,13 +6,15 @@ from contextlib import closing
 
 import msgspec
 
+from trimtab.catalog import ModelCard, PriceBook
 from trimtab.cli import output
 from trimtab.cli.context import Invocation
 from trimtab.control.numbers import usd
-from trimtab.core import SystemClock
+from trimtab.core import BYTES_PER_TOKEN, SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import ScorerSpec, ScorerUse, Suite
 from trimtab.evaluation.judging import (
+    Anchor,
     JudgeCard,
     JudgeQuestion,
     Label,
@@ -28,7 +30,6 @@ from trimtab.server import status_of
 from trimtab.wiring import Settings, pool_of, price_book_of, stored_probes
 from trimtab.wiring.evaluating import Bench, inner_gateway
 
-BYTES_PER_TOKEN = 4
 PROMPT_BYTES = 2_000
 """Of a judge's instructions, the material aside."""
 
@@ -88,17 +89,21 @@ class JudgeBench:
 
     def estimate(self, labels: Sequence[Label], plan: MeasurePlan) -> list[JudgeEstimate]:
         """Return what measuring each takes."""
-        return [self._estimate(judge, labels, plan) for judge in self.judges]
+        anchors, pool = anchors_of(self._suite, labels), pool_of(self._settings)
+        prices = price_book_of(self._settings, stored_probes(self._settings))
+        return [self._estimate(judge, pool.get(judge.model.name), prices, anchors, plan) for judge in self.judges]
 
     def _estimate(
-        self, judge: RubricJudge | PairwiseJudge, labels: Sequence[Label], plan: MeasurePlan
+        self,
+        judge: RubricJudge | PairwiseJudge,
+        card: ModelCard,
+        prices: PriceBook,
+        anchors: Sequence[Anchor],
+        plan: MeasurePlan,
     ) -> JudgeEstimate:
-        anchors = anchors_of(self._suite, labels)
         n = n_questions(anchors, plan) + (len(anchors) if isinstance(judge, PairwiseJudge) else 0)
         material = [len(msgspec.json.encode([anchor.case, anchor.label.answer])) for anchor in anchors]
         each = (PROMPT_BYTES + sum(map(len, judge.rubric.criteria)) + max(material)) // BYTES_PER_TOKEN
-        card = pool_of(self._settings).get(judge.model.name)
-        prices = price_book_of(self._settings, stored_probes(self._settings))
         longest = JudgeQuestion(messages=()).max_output_tokens
         one = prices.estimate(card, each, longest, SystemClock().now_us())
         return JudgeEstimate(
@@ -111,15 +116,22 @@ class JudgeBench:
             is_own_machine=any(engine.name == card.provider for engine in self._settings.engines),
         )
 
-    def measure(self, invocation: Invocation, labels: Sequence[Label], plan: MeasurePlan) -> list[JudgeCard]:
+    def measure(
+        self, invocation: Invocation, labels: Sequence[Label], plan: MeasurePlan, *, n_total: int
+    ) -> list[JudgeCard]:
         """Ask, and return the cards, one for each judge.
+
+        Args:
+            invocation: Opens the database.
+            labels: What people said.
+            plan: How much is asked.
+            n_total: About how many questions that is, for whoever watches.
 
         Raises:
             EngineError: an engine does not start.
             StoreError: the database cannot be opened.
         """
         progress = output.Progress()
-        n_total = sum(one.n_questions for one in self.estimate(labels, plan))
         n_done = 0
 
         def tell() -> None:

@@ -105,7 +105,7 @@ def ask_judges(
         return None
     if not asking.yes:
         ask_to_spend(estimates, asking.ask_above, hint="--yes says that this is meant; --dry-run only counts.")
-    cards = bench.measure(invocation, found, asking.plan)
+    cards = bench.measure(invocation, found, asking.plan, n_total=sum(one.n_questions for one in estimates))
     for card in cards:
         save_card(cards_folder(settings), card)
     return cards

@@ -15,9 +15,10 @@ from trimtab.core.records import (
     StoreMode,
 )
 from trimtab.core.sensitivity import STRICTEST, Sensitivity, SensitivityLabel, parse_sensitivity
-from trimtab.core.usage import NO_USAGE, Usage
+from trimtab.core.usage import BYTES_PER_TOKEN, NO_USAGE, Usage
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "GATEWAY",
     "NO_USAGE",
     "STRICTEST",

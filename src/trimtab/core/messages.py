@@ -15,6 +15,7 @@ import msgspec
 from trimtab.core.errors import InvalidRequest
 from trimtab.core.once import once
 from trimtab.core.records import Api
+from trimtab.core.usage import BYTES_PER_TOKEN
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
@@ -174,7 +175,7 @@ class WireRequest:
     @once
     def estimated_input_tokens(self) -> int:
         """A quarter of the body's bytes, at least 1: a cheap upper-side estimate for English and JSON."""
-        return max(1, len(self.body) // 4)
+        return max(1, len(self.body) // BYTES_PER_TOKEN)
 
     def rewritten(self, changes: dict[str, Any]) -> bytes:
         """Return the body with some top-level fields replaced, or removed where the change is ``None``.

@@ -2,6 +2,9 @@
 
 import msgspec
 
+BYTES_PER_TOKEN = 4
+"""English text and JSON; the rule of thumb that tokenizers' makers publish."""
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts as the provider reported them; ``None`` when it did not, which is not 0.

@@ -1,12 +1,9 @@
 """What a finished try cost: reported tokens at the price of the day, or an estimate that says so."""
 
 from trimtab.catalog import ModelCard
-from trimtab.core import CostSource
+from trimtab.core import BYTES_PER_TOKEN, CostSource
 from trimtab.core.stream_text import answer_text_bytes, stream_text_bytes
 from trimtab.gateway.calls import Flow
-
-BYTES_PER_TOKEN = 4
-"""English text and JSON; the rule of thumb that tokenizers' makers publish."""
 
 
 def price(flow: Flow, card: ModelCard) -> None:

@@ -6,7 +6,7 @@ from trimtab.evaluation.judging.card import AgreementFigure, JudgeCard, Rate, ju
 from trimtab.evaluation.judging.correcting import Corrected, corrected_difference, corrected_quality
 from trimtab.evaluation.judging.drifting import JudgeDrift, drift_between
 from trimtab.evaluation.judging.labels import Label, latest, load_labels, save_label, shuffle_key
-from trimtab.evaluation.judging.measuring import MeasurePlan, anchors_of, measure_judge, n_questions
+from trimtab.evaluation.judging.measuring import Anchor, MeasurePlan, anchors_of, measure_judge, n_questions
 from trimtab.evaluation.judging.pairwise import PAIRWISE_JUDGE, PairJudgement, PairwiseJudge
 from trimtab.evaluation.judging.preferences import PositionBias, Preferences, preferences_of
 from trimtab.evaluation.judging.rubric import JudgeOptions, Rubric, judge_options
@@ -24,6 +24,7 @@ __all__ = [
     "AdmissionOutcome",
     "Admissions",
     "AgreementFigure",
+    "Anchor",
     "Corrected",
     "FindJudge",
     "JudgeCard",

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from trimtab.catalog import ModelCard, Pool, PriceBook
-from trimtab.core import SystemClock
+from trimtab.core import BYTES_PER_TOKEN, SystemClock
 from trimtab.core.errors import ConfigurationError
 from trimtab.evaluation import RunPlan, Suite, is_routed
 from trimtab.serving import EngineConfig, digest_of
@@ -19,8 +19,6 @@ from trimtab.wiring.probing import stored_probes
 from trimtab.wiring.settings import Settings
 
 DEFAULT_CONCURRENCY = 4
-BYTES_PER_TOKEN = 4
-"""English text and JSON; the rule of thumb that tokenizers' makers publish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
