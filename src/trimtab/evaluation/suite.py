@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from typing import TypeVar
 
 import msgspec
 
@@ -11,6 +12,9 @@ from trimtab.evaluation.case import Case, ScorerSpec
 
 TRAFFIC_TOLERANCE = 1e-3
 """How far the shares of traffic may add up beside 1: people write them with three digits."""
+
+
+_Stated = TypeVar("_Stated", bound=msgspec.Struct)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -57,15 +61,26 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def digest(self) -> str:
         """Sha256 of the plan and of the cases in the order of their ids, 64 hexadecimal digits.
 
-        Name and version are labels: a suite that was renamed, or lists its cases in another order, asks the same.
+        Name and version are labels: a suite that was renamed, or lists its cases in another order, asks the same. So
+        does one that states what would hold without a word.
         """
-        ordered = sorted(self.cases, key=lambda case: case.case_id)
-        return hashlib.sha256(msgspec.json.encode([self.plan, ordered], order="deterministic")).hexdigest()
+        ordered = sorted(map(_plainly, self.cases), key=lambda case: case.case_id)
+        return hashlib.sha256(msgspec.json.encode([_plainly(self.plan), ordered], order="deterministic")).hexdigest()
 
     @property
     def strata(self) -> tuple[str, ...]:
         """The groups that its cases fall into, by name."""
         return tuple(sorted({case.stratum for case in self.cases}))
+
+
+def _plainly(stated: _Stated) -> _Stated:
+    """Return the same with its defaults left unsaid: msgspec omits a default only where it is the very object."""
+    defaults = {
+        field.name: field.default
+        for field in msgspec.structs.fields(stated)
+        if getattr(stated, field.name) == field.default
+    }
+    return msgspec.structs.replace(stated, **defaults)
 
 
 def suite_problems(cases: Collection[Case], plan: Plan) -> list[str]:

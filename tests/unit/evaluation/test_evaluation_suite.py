@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.core.errors import ConfigurationError
-from trimtab.evaluation import Case, Message, Suite, load_suite, save_suite, user_prompt
+from trimtab.evaluation import Case, Message, Plan, Suite, load_suite, save_suite, user_prompt
 
 HEAD = '{"suite": "sums", "version": "1"}\n'
 LINE = '{"case_id": "a", "prompt": "2 + 2 =", "expected": "4", "stratum": "routine"}\n'
@@ -46,6 +46,19 @@ def test_the_digest_is_of_what_is_asked_and_expected_not_of_labels_or_order() ->
     for name, value in changed.items():
         other = msgspec.structs.replace(second, **{name: value})
         assert Suite(name="s", version="1", cases=(first, other)).digest != digest, name
+
+
+def test_a_default_that_is_stated_changes_no_digest() -> None:
+    stated = b'{"case_id":"a","messages":[],"expected":"yes","stratum":"routine","task_type":"unknown","context":""}'
+    case = msgspec.structs.replace(msgspec.json.decode(stated, type=Case), messages=user_prompt("Well?"))
+    plan = msgspec.json.decode(b'{"margin":0.02,"alpha":0.05,"judge_floor":0.7}', type=Plan)
+    silent = Case(case_id="a", messages=user_prompt("Well?"), expected="yes", stratum="routine")
+
+    assert (case, plan) == (silent, Plan())
+    assert (
+        Suite(name="s", version="1", cases=(case,), plan=plan).digest
+        == Suite(name="s", version="1", cases=(silent,)).digest
+    )
 
 
 @given(st.text(), st.text())
