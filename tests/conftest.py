@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.support.fixtures import mock_upstream as mock_upstream
+
+# Whoever starts tests in the background may have signals ignored, and what a test interrupts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _BINARIES = ("initdb", "pg_ctl", "postgres")
 
