@@ -130,14 +130,15 @@ def test_calls_that_wait_too_long_end_at_their_deadline_and_free_their_places(tm
     with running(tmp_path) as service:
         until_ready(service)
         started_s = time.monotonic()
-        callers = [threading.Thread(target=ask) for _ in range(40)]  # each writes 450 tokens, one after the other
+        # Each writes 450 tokens, one after the other: were they inside the engine, it would be busy for half a minute.
+        callers = [threading.Thread(target=ask) for _ in range(160)]
         for caller in callers:
             caller.start()
         for caller in callers:
             caller.join(30)
         took_s = time.monotonic() - started_s
-        wait_until(lambda: service.chat(max_tokens=1).status == 200, timeout_s=4)
-    assert len(statuses) == 40
+        wait_until(lambda: service.chat(max_tokens=1).status == 200, timeout_s=16)
+    assert len(statuses) == 160
     assert set(statuses) <= {200, 503, 504}  # 503 never got a place, 504 had one
-    assert statuses.count(503) > 5
+    assert statuses.count(503) > 20
     assert took_s < 10
