@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 from tests.support.mock_upstream import MockUpstream
 from tests.support.service import environment, write_config
